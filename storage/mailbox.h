@@ -1,0 +1,62 @@
+/* mailbox: an open maildrop of one session, whatever kind it is.
+ *
+ * The one vtable of the house: users of different kinds (native, RAM, later Maildir and replicated
+ * stores) live in one process. Each request may answer MAIL_LATER when `access` does not allow to
+ * wait; it has then changed nothing and is asked again on a thread that may. No driver may assume
+ * that a read is instant. A mailbox is used by one request at a time.
+ */
+#ifndef RINGPOST_STORAGE_MAILBOX_H
+#define RINGPOST_STORAGE_MAILBOX_H
+
+#include "proto/mail.h"
+#include "storage/disk.h"
+#include "storage/native.h"
+#include "storage/ram_box.h"
+
+struct mailbox;
+
+struct mailbox_driver {
+    const char *name;
+
+    /* Locks the maildrop in folder `path` (users_folder) and takes the snapshot. A user without a
+     * maildrop has an empty one, but only in a store whose sentinel is there; else MAIL_TEMPORARY.
+     * MAIL_IN_USE where another session has it. On any failure nothing stays open. */
+    enum mail_result (*open)(struct mailbox *mailbox, const struct disk_access *access,
+                             const char *path, struct mail_view *out_view);
+
+    /* Facts of messages first..first+wanted-1, or fewer, at least one. */
+    enum mail_result (*facts)(struct mailbox *mailbox, const struct disk_access *access,
+                              uint32_t first, uint32_t wanted, struct mail_fact *out_facts,
+                              uint32_t *out_count);
+
+    /* The whole answer to RETR as a range, checked before its first byte leaves. MAIL_PERMANENT
+     * where the message is damaged; the others go on. */
+    enum mail_result (*body)(struct mailbox *mailbox, const struct disk_access *access,
+                             uint32_t number, struct mail_range *out_range);
+
+    /* Header, blank line and `lines` lines of the body, in wire form, without the first line of the
+     * answer and without the end. */
+    enum mail_result (*top)(struct mailbox *mailbox, const struct disk_access *access,
+                            uint32_t number, uint64_t lines, struct mail_range *out_range);
+
+    /* Removes the messages whose bit number - 1 is set in `marks`, all of them durably or none.
+     * Always MAIL_LATER with DISK_NOW. */
+    enum mail_result (*commit)(struct mailbox *mailbox, const struct disk_access *access,
+                               const uint64_t *marks);
+
+    /* Frees the lock and everything held. Never waits. */
+    void (*close)(struct mailbox *mailbox, struct disk *disk);
+};
+
+struct mailbox {
+    const struct mailbox_driver *driver;
+    union {
+        struct native native;
+        struct ram_box ram;
+    };
+};
+
+extern const struct mailbox_driver mailbox_native;
+extern const struct mailbox_driver mailbox_ram;
+
+#endif

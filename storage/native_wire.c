@@ -1,0 +1,128 @@
+/* native_wire: see native_wire.h.
+ *
+ * A message is read through scratch, window by window, whatever its size; where it is in memory
+ * already that is one read and one checksum.
+ */
+#include "storage/native_wire.h"
+
+#include "proto/dot.h"
+#include "storage/crc32c.h"
+#include "storage/maildrop.h"
+#include "storage/native_index.h"
+
+#include <string.h>
+
+/* What the wire form ends with, the line end before it included: of the last line, or of the first
+ * line where the message is empty. */
+static const char wire_end[] = "\r\n.\r\n";
+#define WIRE_END_BYTES 5
+#define END_BYTES      3 /* of it belong to the end alone */
+
+static bool is_checked(const struct native *native, uint32_t number);
+static void set_checked(struct native *native, uint32_t number);
+static bool window_fits(const struct record *record, const char *window, uint32_t done,
+                        uint32_t bytes);
+
+bool native_wire_lengths_fit(const struct record *record)
+{
+    char line[RECORD_FIRST_LINE_MAX];
+    uint32_t frame = record_first_line(record->octets, line) + END_BYTES;
+    return record->offset <= (uint64_t)INT64_MAX - UINT32_MAX && record->wire_bytes >= frame &&
+           record->octets <= record->wire_bytes - frame &&
+           record->header_bytes <= record->wire_bytes - frame;
+}
+
+enum mail_result native_wire_open(struct native *native, const struct disk_access *access)
+{
+    if (native->wire >= 0)
+        return MAIL_DONE;
+    uint32_t generation;
+    return maildrop_open_wire(access, native->path, native->index, DISK_READ_WRITE, &native->wire,
+                              &generation);
+}
+
+enum mail_result native_wire_check(struct native *native, const struct disk_access *access,
+                                   uint32_t number, const struct record *record)
+{
+    enum mail_result result = native_wire_open(native, access);
+    if (result != MAIL_DONE || is_checked(native, number))
+        return result;
+    if (access->patience == DISK_NOW && record->wire_bytes > NATIVE_CHECK_NOW_BYTES)
+        return MAIL_LATER;
+
+    uint32_t crc = 0;
+    for (uint32_t done = 0; done < record->wire_bytes;) {
+        uint32_t left = record->wire_bytes - done;
+        uint32_t bytes = left < DISK_SCRATCH_BYTES ? left : DISK_SCRATCH_BYTES;
+        if (left > bytes && left - bytes < WIRE_END_BYTES)
+            bytes -= WIRE_END_BYTES; /* the end is looked at in one piece */
+        int64_t got = disk_read(access->disk, native->wire, access->scratch, bytes,
+                                record->offset + done, access->patience);
+        if (got < 0)
+            return native_result(got);
+        if (got != bytes || !window_fits(record, access->scratch, done, bytes))
+            return MAIL_PERMANENT;
+        crc = crc32c(crc, access->scratch, bytes);
+        done += bytes;
+    }
+    if (crc != record->wire_crc)
+        return MAIL_PERMANENT;
+    set_checked(native, number);
+    return MAIL_DONE;
+}
+
+enum mail_result native_wire_top(struct native *native, const struct disk_access *access,
+                                 const struct record *record, uint64_t lines, uint64_t *out_bytes)
+{
+    char line[RECORD_FIRST_LINE_MAX];
+    uint32_t first = record_first_line(record->octets, line);
+    uint32_t end = record->wire_bytes - END_BYTES;
+    uint32_t place = first + record->header_bytes;
+    uint32_t now_end = access->patience == DISK_NOW && end - place > NATIVE_CHECK_NOW_BYTES
+                           ? place + NATIVE_CHECK_NOW_BYTES
+                           : end;
+    while (lines > 0 && place < end) {
+        if (place == now_end)
+            return MAIL_LATER;
+        uint32_t left = now_end - place;
+        uint32_t bytes = left < DISK_SCRATCH_BYTES ? left : DISK_SCRATCH_BYTES;
+        int64_t got = disk_read(access->disk, native->wire, access->scratch, bytes,
+                                record->offset + place, access->patience);
+        if (got < 0)
+            return native_result(got);
+        if (got != bytes)
+            return MAIL_PERMANENT;
+        place += (uint32_t)dot_scan_lines((struct span){access->scratch, bytes}, &lines);
+    }
+    *out_bytes = place - first;
+    return MAIL_DONE;
+}
+
+/* The parts of the frame that lie in the window of `bytes` bytes at `done`. */
+static bool window_fits(const struct record *record, const char *window, uint32_t done,
+                        uint32_t bytes)
+{
+    char line[RECORD_FIRST_LINE_MAX];
+    uint32_t line_bytes = record_first_line(record->octets, line);
+    if (done == 0 && memcmp(window, line, line_bytes) != 0)
+        return false;
+    return done + bytes < record->wire_bytes ||
+           memcmp(window + bytes - WIRE_END_BYTES, wire_end, WIRE_END_BYTES) == 0;
+}
+
+static bool is_checked(const struct native *native, uint32_t number)
+{
+    return number >= native->checked_first && number < native->checked_end;
+}
+
+static void set_checked(struct native *native, uint32_t number)
+{
+    if (number == native->checked_end) {
+        native->checked_end++;
+    } else if (number + 1 == native->checked_first) {
+        native->checked_first--;
+    } else {
+        native->checked_first = number;
+        native->checked_end = number + 1;
+    }
+}

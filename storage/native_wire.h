@@ -1,0 +1,31 @@
+/* native_wire: the wire file of an open native maildrop, as a session reads it.
+ *
+ * Opens the file when the first message is asked for, checks a message against its record, and
+ * finds the end of a TOP. Believes neither the record nor the file without the other.
+ */
+#ifndef RINGPOST_STORAGE_NATIVE_WIRE_H
+#define RINGPOST_STORAGE_NATIVE_WIRE_H
+
+#include "proto/mail.h"
+#include "storage/native.h"
+#include "storage/native_format.h"
+
+/* Whether the lengths in a delivery record can be those of one message. */
+bool native_wire_lengths_fit(const struct record *record);
+
+/* Opens the wire file of the generation that the index names, if it is not open yet. Uses scratch.
+ * MAIL_PERMANENT where the header record is damaged or the file is missing. */
+enum mail_result native_wire_open(struct native *native, const struct disk_access *access);
+
+/* Checks the message of a record whose lengths fit: inside the file, first line, end, checksum.
+ * Once passed, it is not read again as long as its neighbours are asked for. MAIL_PERMANENT where
+ * it is damaged; MAIL_LATER for a large one with DISK_NOW. Uses scratch. */
+enum mail_result native_wire_check(struct native *native, const struct disk_access *access,
+                                   uint32_t number, const struct record *record);
+
+/* How many bytes behind the first line TOP sends: header, blank line and `lines` lines of the body,
+ * never the end. The message must have been checked. Uses scratch. */
+enum mail_result native_wire_top(struct native *native, const struct disk_access *access,
+                                 const struct record *record, uint64_t lines, uint64_t *out_bytes);
+
+#endif
