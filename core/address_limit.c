@@ -1,0 +1,128 @@
+/* address_limit: how many connections each address has, over all shards. */
+#include "core/address_limit.h"
+
+#include "proto/must.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#define ROWS             2
+#define ROW_COUNTERS_MIN 4096
+#define ROW_COUNTERS_MAX (1U << 22)
+
+struct address_limit {
+    uint64_t keys[ROWS];
+    uint32_t mask;
+    uint32_t per_address_max;
+    atomic_uint counters[]; /* ROWS rows of mask + 1 */
+};
+
+static uint64_t identity(const struct sockaddr *address);
+static atomic_uint *counter(struct address_limit *limit, int row, uint64_t identity);
+
+struct address_limit *address_limit_make(uint32_t connections_max, uint32_t per_address_max)
+{
+    uint32_t counters = ROW_COUNTERS_MIN;
+    while (counters < ROW_COUNTERS_MAX && counters < connections_max)
+        counters *= 2;
+    struct address_limit *limit =
+        calloc(1, sizeof *limit + ROWS * (size_t)counters * sizeof limit->counters[0]);
+    if (limit == NULL || getrandom(limit->keys, sizeof limit->keys, 0) != sizeof limit->keys) {
+        free(limit);
+        return NULL;
+    }
+    limit->mask = counters - 1;
+    limit->per_address_max = per_address_max;
+    return limit;
+}
+
+void address_limit_free(struct address_limit **limit)
+{
+    free(*limit);
+    *limit = NULL;
+}
+
+bool address_limit_take(struct address_limit *limit, const struct sockaddr *address)
+{
+    uint64_t who = identity(address);
+    uint32_t least = UINT32_MAX;
+    for (int row = 0; row < ROWS; row++) {
+        uint32_t before =
+            atomic_fetch_add_explicit(counter(limit, row, who), 1, memory_order_relaxed);
+        if (before < least)
+            least = before;
+    }
+    if (least < limit->per_address_max)
+        return true;
+    address_limit_give(limit, address);
+    return false;
+}
+
+void address_limit_give(struct address_limit *limit, const struct sockaddr *address)
+{
+    uint64_t who = identity(address);
+    for (int row = 0; row < ROWS; row++) {
+        uint32_t before =
+            atomic_fetch_sub_explicit(counter(limit, row, who), 1, memory_order_relaxed);
+        must(before > 0);
+    }
+}
+
+bool address_is_local(const struct sockaddr *address)
+{
+    if (address->sa_family == AF_INET) {
+        const struct sockaddr_in *v4 = (const struct sockaddr_in *)address;
+        return ntohl(v4->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+    }
+    if (address->sa_family == AF_INET6) {
+        const struct in6_addr *v6 = &((const struct sockaddr_in6 *)address)->sin6_addr;
+        return IN6_IS_ADDR_LOOPBACK(v6) ||
+               (IN6_IS_ADDR_V4MAPPED(v6) && v6->s6_addr[12] == IN_LOOPBACKNET);
+    }
+    return address->sa_family == AF_UNIX;
+}
+
+void address_to_text(const struct sockaddr *address, char out_text[ADDRESS_TEXT_BYTES])
+{
+    char host[INET6_ADDRSTRLEN];
+    if (address->sa_family == AF_INET) {
+        const struct sockaddr_in *v4 = (const struct sockaddr_in *)address;
+        inet_ntop(AF_INET, &v4->sin_addr, host, sizeof host);
+        snprintf(out_text, ADDRESS_TEXT_BYTES, "%s:%u", host, ntohs(v4->sin_port));
+    } else if (address->sa_family == AF_INET6) {
+        const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)address;
+        inet_ntop(AF_INET6, &v6->sin6_addr, host, sizeof host);
+        snprintf(out_text, ADDRESS_TEXT_BYTES, "[%s]:%u", host, ntohs(v6->sin6_port));
+    } else {
+        snprintf(out_text, ADDRESS_TEXT_BYTES, "unix");
+    }
+}
+
+/* The address without its port, an IPv6 one without its lower half. */
+static uint64_t identity(const struct sockaddr *address)
+{
+    uint64_t upper = 0;
+    if (address->sa_family == AF_INET) {
+        upper = ((const struct sockaddr_in *)address)->sin_addr.s_addr;
+    } else if (address->sa_family == AF_INET6) {
+        const struct in6_addr *v6 = &((const struct sockaddr_in6 *)address)->sin6_addr;
+        /* A v4-mapped address is told apart by its last four bytes, like the v4 address it is. */
+        memcpy(&upper, IN6_IS_ADDR_V4MAPPED(v6) ? v6->s6_addr + 8 : v6->s6_addr, sizeof upper);
+    }
+    return upper;
+}
+
+static atomic_uint *counter(struct address_limit *limit, int row, uint64_t identity)
+{
+    /* Multiply and fold twice with a secret key: peers cannot choose addresses that collide. */
+    unsigned __int128 mixed = (unsigned __int128)(identity ^ limit->keys[row]) *
+                              (0x9E3779B97F4A7C15U ^ (limit->keys[row] << 1 | 1));
+    uint64_t folded = (uint64_t)mixed ^ (uint64_t)(mixed >> 64);
+    uint32_t place = (uint32_t)(folded >> 17) & limit->mask;
+    return &limit->counters[(size_t)row * (limit->mask + 1) + place];
+}

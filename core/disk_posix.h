@@ -1,0 +1,22 @@
+/* disk_posix: the storage's port (storage/disk.h) on the kernel.
+ *
+ * DISK_NOW never sleeps: open with RESOLVE_CACHED (kernel 5.12), reads with RWF_NOWAIT; where a file
+ * system knows neither, they answer -EAGAIN and a worker does the same with DISK_WAIT. A handle is a
+ * file descriptor, so that the sender can give a range to sendfile.
+ */
+#ifndef RINGPOST_CORE_DISK_POSIX_H
+#define RINGPOST_CORE_DISK_POSIX_H
+
+#include "storage/disk.h"
+
+#include <stdbool.h>
+
+/* Opens the store's root folder; NULL with errno where it cannot. Safe for use by many threads. */
+struct disk *disk_posix_open(const char *root);
+void disk_posix_close(struct disk **disk);
+
+/* Whether `bytes` from `offset` on can be sent without waiting for a device: cachestat(2) (kernel
+ * 6.5), else a read with RWF_NOWAIT into `scratch`. */
+bool disk_posix_is_resident(int file, uint64_t offset, uint64_t bytes, char *scratch);
+
+#endif

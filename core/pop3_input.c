@@ -1,0 +1,140 @@
+/* pop3_input: what a peer has sent and the session has not yet read. */
+#include "core/pop3_input.h"
+
+#include "proto/must.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+static void received(struct op *op, int result, uint32_t flags);
+static void take(struct pop3_conn *conn, char *bytes, size_t count);
+static void starve(struct pop3_conn *conn);
+static bool keep(struct pop3_conn *conn, const char *bytes, size_t count);
+
+size_t pop3_input_block_bytes(const struct config *config)
+{
+    return config->pipelined_bytes_max + 2 * BUFFERS_BURST_BYTES;
+}
+
+void pop3_input_init(struct pop3_conn *conn)
+{
+    conn->receive.done = received;
+}
+
+void pop3_input_receive(struct pop3_conn *conn)
+{
+    struct ring *ring = &conn->shard->ring;
+    /* A receive that is started in non-blocking mode would fail instead of waiting; once it waits,
+     * the mode may change (io_uring takes it over when the request is issued). */
+    bool was_nonblocking = conn->nonblocking;
+    if (was_nonblocking) {
+        (void)ioctl(conn->socket, FIONBIO, &(int){0});
+        conn->nonblocking = false;
+    }
+    ring_receive_multishot(ring, &conn->receive, conn->socket, BUFFERS_GROUP);
+    if (was_nonblocking)
+        ring_submit(ring);
+}
+
+void pop3_input_moved(struct pop3_conn *conn)
+{
+    if (conn->logged_in)
+        wheel_move(&conn->shard->wheel, &conn->timer,
+                   shard_now_s(conn->shard) + conn->shard->server->config.idle_ms / 1000 + 1);
+}
+
+void pop3_input_settle(struct pop3_conn *conn)
+{
+    struct shard *shard = conn->shard;
+    uint32_t limit = shard->server->config.pipelined_bytes_max;
+    if (conn->backlog != NULL && conn->input.length == 0) {
+        slab_give(&shard->backlogs, conn->backlog);
+        conn->backlog = NULL;
+    }
+    if (conn->receive.in_flight) {
+        if (conn->input.length >= limit && !conn->receive_stops) {
+            conn->receive_stops = true;
+            ring_cancel(&shard->ring, &conn->receive);
+        }
+    } else if (!conn->peer_closed && !conn->is_starved && conn->input.length <= limit / 2) {
+        conn->receive_stops = false;
+        pop3_input_receive(conn);
+    }
+}
+
+void pop3_input_feed_starved(struct shard *shard)
+{
+    while (shard->starved != NULL) {
+        struct pop3_conn *conn = shard->starved;
+        shard->starved = conn->next_starved;
+        conn->is_starved = false;
+        pop3_conn_settle(conn); /* receives again, or lets go of it */
+    }
+}
+
+static void received(struct op *op, int result, uint32_t flags)
+{
+    struct pop3_conn *conn = (struct pop3_conn *)((char *)op - offsetof(struct pop3_conn, receive));
+    struct shard *shard = conn->shard;
+    if (result > 0) {
+        if (!conn->shut)
+            take(conn, buffers_bytes(&shard->buffers, flags), (size_t)result);
+        buffers_give(&shard->buffers, flags);
+    } else if (result == -ENOBUFS) {
+        starve(conn);
+    } else if (result != -ECANCELED && result != -EINTR && result != -EAGAIN) {
+        conn->peer_closed = true;
+        pop3_conn_run(conn);
+    }
+    pop3_conn_settle(conn);
+}
+
+/* Hands the bytes in as far as the session goes, and keeps the rest. */
+static void take(struct pop3_conn *conn, char *bytes, size_t count)
+{
+    pop3_input_moved(conn);
+    if (conn->backlog == NULL) {
+        conn->input = (struct span){bytes, count};
+        pop3_conn_run(conn);
+        bytes += count - conn->input.length;
+        count = conn->input.length;
+        conn->input = (struct span){NULL, 0};
+    }
+    if (count > 0 && !conn->shut && !keep(conn, bytes, count))
+        pop3_conn_end(conn, CONN_END_FLOOD);
+}
+
+static bool keep(struct pop3_conn *conn, const char *bytes, size_t count)
+{
+    struct shard *shard = conn->shard;
+    if (conn->backlog == NULL) {
+        conn->backlog = slab_take(&shard->backlogs);
+        if (conn->backlog == NULL)
+            return false;
+        conn->input = (struct span){conn->backlog, 0};
+    }
+    size_t begun = (size_t)(conn->input.bytes - conn->backlog);
+    size_t room = pop3_input_block_bytes(&shard->server->config);
+    if (conn->input.length + count > room)
+        return false;
+    if (begun + conn->input.length + count > room) {
+        memmove(conn->backlog, conn->input.bytes, conn->input.length);
+        begun = 0;
+        conn->input.bytes = conn->backlog;
+    }
+    memcpy(conn->backlog + begun + conn->input.length, bytes, count);
+    conn->input.length += count;
+    return true;
+}
+
+static void starve(struct pop3_conn *conn)
+{
+    struct shard *shard = conn->shard;
+    if (conn->shut)
+        return;
+    must(!conn->is_starved);
+    conn->is_starved = true;
+    conn->next_starved = shard->starved;
+    shard->starved = conn;
+}

@@ -1,0 +1,30 @@
+/* pop3_input: what a peer has sent and the session has not yet read.
+ *
+ * Bytes go to the session straight from the receive buffer. Only while a session is parked are they
+ * kept, in a block of its own, and the receive buffer goes back to the kernel at once. When the
+ * block holds pipelined-bytes, receiving stops and the rest stays in the kernel's socket buffer,
+ * which makes the peer wait.
+ */
+#ifndef RINGPOST_CORE_POP3_INPUT_H
+#define RINGPOST_CORE_POP3_INPUT_H
+
+#include "core/pop3_conn.h"
+
+/* Bytes of one block: the limit, and what the kernel can still hand over after it was told to stop. */
+size_t pop3_input_block_bytes(const struct config *config);
+
+void pop3_input_init(struct pop3_conn *conn);
+
+/* Starts to receive. */
+void pop3_input_receive(struct pop3_conn *conn);
+
+/* Something moved: the idle deadline of a session that has logged in begins anew. */
+void pop3_input_moved(struct pop3_conn *conn);
+
+/* Gives the block back when it has been read, and receives again when there is room. */
+void pop3_input_settle(struct pop3_conn *conn);
+
+/* Receives again for all connections that had to stop because no buffer was free. */
+void pop3_input_feed_starved(struct shard *shard);
+
+#endif

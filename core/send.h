@@ -1,0 +1,53 @@
+/* send: moves a plan to a socket, in as few system calls as its pieces allow.
+ *
+ * Texts and small ranges that follow each other leave together; a large range goes from the page
+ * cache to the socket without being copied (sendfile(2)). Nothing here waits: a full socket or a
+ * range that is not in memory is said, and the caller comes back with the same cursor. Sends are
+ * plain system calls and not ring operations, because they never wait; docs/decisions says what was
+ * measured.
+ */
+#ifndef RINGPOST_CORE_SEND_H
+#define RINGPOST_CORE_SEND_H
+
+#include "proto/plan.h"
+#include "storage/disk.h"
+
+/* Ranges up to this many bytes are copied, so that they share a send with their neighbours; larger
+ * ones are sent from where they lie. */
+#define SEND_COPY_MAX 4096
+
+/* One session sends this much, then the others have their turn. */
+#define SEND_TURN_BYTES (1024 * 1024)
+
+/* A range is looked at for being in memory, and populated, in windows of this size. */
+#define SEND_WINDOW_BYTES (256 * 1024)
+
+enum send_result {
+    SEND_DONE,    /* all pieces before `piece_end` have been taken by the kernel */
+    SEND_FULL,    /* the socket is full: come back when it is writable */
+    SEND_COLD,    /* cursor->cold is not in memory: bring it there, and come back */
+    SEND_YIELD,   /* the share of this turn is used up: come back in the next */
+    SEND_BROKEN,  /* the connection is gone */
+    SEND_DAMAGED, /* the file is shorter than the range */
+};
+
+/* How far a plan has been sent. All zero at the beginning of a plan. */
+struct send_cursor {
+    uint32_t piece;         /* pieces before this one are sent */
+    uint64_t sent;          /* bytes of it that are */
+    bool populated;         /* `cold` has just been brought into memory: do not look again */
+    struct mail_range cold; /* SEND_COLD */
+};
+
+struct send_counters {
+    uint64_t bytes, calls, range_calls;
+};
+
+/* Sends the pieces of `plan` up to `piece_end`. `more` says that what follows is to leave in the same
+ * segment. `nonblocking` tells and keeps whether the socket is in non-blocking mode, which sendfile
+ * needs and a pending receive must have been started without. `access` is the shard's. */
+enum send_result send_plan(int socket, const struct plan *plan, uint32_t piece_end, bool more,
+                           struct send_cursor *cursor, bool *nonblocking,
+                           const struct disk_access *access, struct send_counters *counters);
+
+#endif

@@ -1,0 +1,289 @@
+/* shard: one core's share of the server, with all that its sessions use. */
+#include "core/shard.h"
+
+#include "core/allocator.h"
+#include "core/listener.h"
+#include "core/pop3_conn.h"
+#include "core/pop3_input.h"
+#include "core/pop3_request.h"
+#include "proto/must.h"
+
+
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+static struct shard *make(struct shard_start *start);
+static void turn(struct shard *shard);
+static void run_ready(struct shard *shard);
+static void tick(struct op *op, int result, uint32_t flags);
+static void noticed(struct op *op, int result, uint32_t flags);
+static void stop(struct shard *shard, bool now);
+static bool is_over(const struct shard *shard);
+static void pin(int core);
+static void read_clocks(struct shard *shard);
+static void log_counters(struct shard *shard);
+static struct pop3_settings settings_for(const struct config *config, bool is_local);
+
+/* Requests of one shard that may be with the workers at once; more are put off with SYS/TEMP. */
+#define TASKS_MAX 16384
+
+static const struct __kernel_timespec one_second = {.tv_sec = 1};
+
+void *shard_main(void *argument)
+{
+    struct shard_start *start = argument;
+    pin(start->core);
+    struct shard *shard = make(start);
+    start->shard = shard;
+    atomic_store(&start->state, shard != NULL ? SHARD_RUNNING : SHARD_FAILED);
+    if (shard == NULL)
+        return NULL;
+    while (!is_over(shard))
+        turn(shard);
+    atomic_store(&start->state, SHARD_ENDED);
+    return NULL;
+}
+
+void shard_tell(struct ring *from, struct shard_start *start, enum notice_kind kind,
+                const struct accounts *accounts)
+{
+    struct notice notice = {
+        .op = {.done = noticed}, .shard = start->shard, .kind = kind, .accounts = accounts};
+    ring_expect(&notice.op);
+    ring_post(from, ring_descriptor(&start->shard->ring), &notice.op, 0);
+    while (!atomic_load_explicit(&notice.taken, memory_order_acquire) &&
+           atomic_load(&start->state) != SHARD_ENDED)
+        nanosleep(&(struct timespec){.tv_nsec = 100000}, NULL);
+}
+
+uint64_t shard_now_s(const struct shard *shard)
+{
+    return shard->now_ms / 1000;
+}
+
+void shard_need_tick(struct shard *shard)
+{
+    if (!shard->tick.in_flight)
+        ring_timeout(&shard->ring, &shard->tick, &one_second);
+}
+
+void shard_make_ready(struct shard *shard, struct pop3_conn *conn)
+{
+    if (conn->is_ready)
+        return;
+    conn->is_ready = true;
+    conn->next_ready = NULL;
+    *shard->ready_end = conn;
+    shard->ready_end = &conn->next_ready;
+}
+
+static void turn(struct shard *shard)
+{
+    read_clocks(shard);
+    ring_turn(&shard->ring, shard->ready == NULL);
+    run_ready(shard);
+    pop3_input_feed_starved(shard);
+    log_flush(&shard->log);
+    if (shard->stopping && shard->conn_count == 0 && shard->tick.in_flight)
+        ring_cancel(&shard->ring, &shard->tick);
+}
+
+/* Those that were put off when this turn began; whoever is put off again waits for the next. */
+static void run_ready(struct shard *shard)
+{
+    struct pop3_conn *conn = shard->ready;
+    shard->ready = NULL;
+    shard->ready_end = &shard->ready;
+    while (conn != NULL) {
+        struct pop3_conn *next = conn->next_ready;
+        conn->is_ready = false;
+        pop3_conn_resume(conn);
+        conn = next;
+    }
+}
+
+static void tick(struct op *op, int result, uint32_t flags)
+{
+    (void)result;
+    (void)flags;
+    struct shard *shard = (struct shard *)((char *)op - offsetof(struct shard, tick));
+    struct wheel_entry *due;
+    while ((due = wheel_take_due(&shard->wheel, shard_now_s(shard))) != NULL)
+        pop3_conn_timeout(pop3_conn_of_timer(due));
+    bool paused = false;
+    for (uint32_t i = 0; i < shard->listener_count; i++) {
+        listener_retry(&shard->listeners[i]);
+        paused = paused || shard->listeners[i].paused;
+    }
+    if (shard->stopping && shard->now_ms >= shard->stop_ms)
+        stop(shard, true);
+    if (shard->conn_count > 0 || paused)
+        shard_need_tick(shard);
+}
+
+static void noticed(struct op *op, int result, uint32_t flags)
+{
+    (void)result;
+    (void)flags;
+    struct notice *notice = (struct notice *)((char *)op - offsetof(struct notice, op));
+    struct shard *shard = notice->shard;
+    switch (notice->kind) {
+    case NOTICE_ACCOUNTS:
+        shard->accounts = notice->accounts;
+        break;
+    case NOTICE_STOP:
+        stop(shard, false);
+        break;
+    case NOTICE_STOP_NOW:
+        stop(shard, true);
+        break;
+    case NOTICE_COUNTERS:
+        log_counters(shard);
+        break;
+    }
+    atomic_store_explicit(&notice->taken, true, memory_order_release);
+}
+
+static void stop(struct shard *shard, bool now)
+{
+    if (!shard->stopping) {
+        shard->stopping = true;
+        shard->stop_ms = shard->now_ms + shard->server->config.shutdown_ms;
+        for (uint32_t i = 0; i < shard->listener_count; i++)
+            listener_stop(&shard->listeners[i]);
+    }
+    for (struct pop3_conn *conn = shard->all; conn != NULL;) {
+        struct pop3_conn *next = conn->next;
+        pop3_conn_stop(conn, now);
+        conn = next;
+    }
+}
+
+/* Nothing is left that could complete. */
+static bool is_over(const struct shard *shard)
+{
+    if (!shard->stopping || shard->conn_count > 0 || shard->tick.in_flight ||
+        !log_is_idle(&shard->log))
+        return false;
+    for (uint32_t i = 0; i < shard->listener_count; i++)
+        if (!listener_is_idle(&shard->listeners[i]))
+            return false;
+    return true;
+}
+
+static struct shard *make(struct shard_start *start)
+{
+    const struct config *config = &start->server->config;
+    struct shard *shard = calloc(1, sizeof *shard);
+    must(shard != NULL);
+    shard->server = start->server;
+    shard->number = start->number;
+    shard->accounts = start->accounts;
+    shard->ready_end = &shard->ready;
+    shard->tick.done = tick;
+    shard->settings = settings_for(config, false);
+    shard->settings_local = settings_for(config, true);
+    shard->conns_max = config->connections_max / config->shards + 1;
+    if (!ring_init(&shard->ring, start->error, sizeof start->error))
+        return NULL;
+    shard->access = (struct disk_access){start->server->disk, DISK_NOW, malloc(DISK_SCRATCH_BYTES)};
+    shard->facts = malloc(POP3_FACTS_MAX * sizeof *shard->facts);
+    shard->login_cache = login_cache_make(config->login_cache_entries, config->login_cache_s);
+    shard->listeners = calloc(config->listener_count, sizeof *shard->listeners);
+    if (!buffers_init(&shard->buffers, &shard->ring) || !log_init(&shard->log, &shard->ring) ||
+        shard->access.scratch == NULL || shard->facts == NULL || shard->login_cache == NULL ||
+        shard->listeners == NULL) {
+        snprintf(start->error, sizeof start->error, "shard %u: not enough memory", start->number);
+        return NULL;
+    }
+    slab_init(&shard->conns, sizeof(struct pop3_conn), shard->conns_max);
+    slab_init(&shard->plans, sizeof(struct plan), 2 * shard->conns_max);
+    slab_init(&shard->tasks, sizeof(struct pop3_task), TASKS_MAX);
+    slab_init(&shard->backlogs, pop3_input_block_bytes(config), shard->conns_max);
+    read_clocks(shard);
+    wheel_init(&shard->wheel, shard_now_s(shard));
+    shard->listener_count = config->listener_count;
+    for (uint32_t i = 0; i < config->listener_count; i++)
+        listener_start(&shard->listeners[i], shard, start->sockets[i]);
+    return shard;
+}
+
+void shard_fini(struct shard *shard)
+{
+    for (uint32_t i = 0; i < shard->listener_count; i++)
+        close(shard->listeners[i].socket);
+    log_fini(&shard->log);
+    buffers_fini(&shard->buffers, &shard->ring);
+    ring_fini(&shard->ring);
+    slab_fini(&shard->conns);
+    slab_fini(&shard->plans);
+    slab_fini(&shard->tasks);
+    slab_fini(&shard->backlogs);
+    login_cache_free(&shard->login_cache);
+    free(shard->listeners);
+    free(shard->facts);
+    free(shard->access.scratch);
+    free(shard);
+}
+
+static void pin(int core)
+{
+    if (core < 0)
+        return;
+    cpu_set_t cores;
+    CPU_ZERO(&cores);
+    CPU_SET((size_t)core, &cores);
+    /* A container may forbid it; then the scheduler decides. */
+    (void)sched_setaffinity(0, sizeof cores, &cores);
+}
+
+static void read_clocks(struct shard *shard)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    shard->now_ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+    clock_gettime(CLOCK_REALTIME_COARSE, &now);
+    log_set_time(&shard->log, (uint64_t)now.tv_sec);
+}
+
+static void log_counters(struct shard *shard)
+{
+    const struct shard_counters *counters = &shard->counters;
+    struct log *log = &shard->log;
+    uint64_t allocated = 0;
+    allocator_thread_bytes(&allocated);
+    log_begin(log, "counters");
+    log_number(log, "shard", shard->number);
+    log_number(log, "connections", counters->connections);
+    log_number(log, "open", shard->conn_count);
+    log_number(log, "refused", counters->refused_connections);
+    log_number(log, "logins", counters->logins);
+    log_number(log, "failed_logins", counters->failed_logins);
+    log_number(log, "retrieved", counters->retrieved);
+    log_number(log, "retrieved_octets", counters->retrieved_octets);
+    log_number(log, "deleted", counters->removed);
+    log_number(log, "sent_bytes", shard->sent.bytes);
+    log_number(log, "sends", shard->sent.calls);
+    log_number(log, "range_sends", shard->sent.range_calls);
+    log_number(log, "cold_ranges", counters->cold_ranges);
+    log_number(log, "waiting_requests", counters->waiting_requests);
+    log_number(log, "allocated_bytes", allocated);
+    log_end(log);
+}
+
+static struct pop3_settings settings_for(const struct config *config, bool is_local)
+{
+    return (struct pop3_settings){
+        .implementation = SPAN_LITERAL("Ringpost"),
+        .apop = config->apop,
+        .last = config->last,
+        .plaintext_login = config->plaintext_login == CONFIG_PLAINTEXT_ALWAYS ||
+                           (config->plaintext_login == CONFIG_PLAINTEXT_LOCAL && is_local),
+        .refusals_before_login_max = config->refusals_before_login_max,
+        .refusals_after_login_max = config->refusals_after_login_max,
+    };
+}

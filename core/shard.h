@@ -1,0 +1,124 @@
+/* shard: one core's share of the server, with all that its sessions use.
+ *
+ * One thread, one ring, its own listening sockets, pools, timers, log and login cache. Shards share
+ * nothing that is written while mail is served, but for the counters of connections
+ * (address_limit). They get word from outside as completions on their ring.
+ */
+#ifndef RINGPOST_CORE_SHARD_H
+#define RINGPOST_CORE_SHARD_H
+
+#include "core/address_limit.h"
+#include "core/auth.h"
+#include "core/buffers.h"
+#include "core/config.h"
+#include "core/log.h"
+#include "core/send.h"
+#include "core/slab.h"
+#include "core/wheel.h"
+#include "core/worker.h"
+#include "proto/pop3.h"
+#include "storage/mailbox.h"
+
+#include <stdatomic.h>
+
+struct pop3_conn;
+struct listener;
+
+/* What all shards use and none changes. */
+struct server {
+    struct config config;
+    struct disk *disk;
+    struct worker_pool *disk_pool;
+    struct worker_pool *hash_pool;
+    struct address_limit *address_limit;
+    char host_name[64]; /* in APOP's timestamp */
+};
+
+/* What has been counted since the start, for the log line on SIGUSR1. */
+struct shard_counters {
+    uint64_t connections, refused_connections;
+    uint64_t logins, failed_logins;
+    uint64_t retrieved, retrieved_octets, removed;
+    uint64_t cold_ranges;
+    uint64_t waiting_requests; /* storage requests that went to a worker */
+};
+
+/* A message from the main thread; its `op` completes on the shard's ring. */
+enum notice_kind { NOTICE_ACCOUNTS, NOTICE_STOP, NOTICE_STOP_NOW, NOTICE_COUNTERS };
+
+struct notice {
+    struct op op;
+    struct shard *shard;
+    enum notice_kind kind;
+    const struct accounts *accounts; /* NOTICE_ACCOUNTS: the table to use from now on */
+    atomic_bool taken;               /* the shard has acted on it */
+};
+
+struct shard {
+    const struct server *server;
+    uint32_t number;
+    struct ring ring;
+    struct buffers buffers;
+    struct log log;
+    struct wheel wheel;
+    struct op tick; /* completes once a second while there are sessions */
+    struct slab conns;
+    struct slab plans;
+    struct slab tasks;
+    struct slab backlogs;
+    const struct accounts *accounts;
+    struct login_cache *login_cache;
+    struct pop3_settings settings;       /* plaintext_login as for a peer from elsewhere */
+    struct pop3_settings settings_local; /* and for one on this machine */
+    struct disk_access access;           /* DISK_NOW, with the shard's scratch */
+    struct mail_fact *facts;             /* POP3_FACTS_MAX, for answers at once */
+    struct listener *listeners;
+    uint32_t listener_count;
+    struct pop3_conn *all;     /* every session, linked by `next` and `previous` */
+    struct pop3_conn *ready;   /* those that go on in the next turn, linked by `next_ready` */
+    struct pop3_conn **ready_end;
+    struct pop3_conn *starved; /* those whose receive ended for want of a buffer, likewise */
+    uint32_t conn_count;
+    uint32_t conns_max;
+    uint64_t now_ms; /* steady clock, of this turn */
+    bool stopping;
+    uint64_t stop_ms; /* when sessions that are still there are cut off */
+    struct shard_counters counters;
+    struct send_counters sent;
+};
+
+/* What a shard's thread is told when it begins. */
+struct shard_start {
+    const struct server *server;
+    const struct accounts *accounts;
+    uint32_t number;
+    int core;            /* to be pinned to, or -1 */
+    const int *sockets;  /* one listening socket for each listener of the configuration */
+    struct shard *shard; /* made by shard_make, or NULL with a sentence in `error` */
+    char error[256];
+    atomic_int state; /* enum shard_state, written by the thread */
+};
+
+enum shard_state { SHARD_STARTING, SHARD_RUNNING, SHARD_FAILED, SHARD_ENDED };
+
+/* The body of a shard's thread: runs until it has been told to stop and its sessions are gone.
+ * `argument` is its struct shard_start. */
+void *shard_main(void *argument);
+
+/* Frees a shard whose thread has been joined. */
+void shard_fini(struct shard *shard);
+
+/* Tells a shard something, from the thread that owns `from`; returns when it has acted or ended. */
+void shard_tell(struct ring *from, struct shard_start *start, enum notice_kind kind,
+                const struct accounts *accounts);
+
+/* For the rooms above: the steady clock's second of this turn. */
+uint64_t shard_now_s(const struct shard *shard);
+
+/* The wheel turns while there is something to wait for: sessions, or an accept that has paused. */
+void shard_need_tick(struct shard *shard);
+
+/* Lets `conn` run again in the next turn (pop3_conn_resume), at most once a turn. */
+void shard_make_ready(struct shard *shard, struct pop3_conn *conn);
+
+#endif
