@@ -27,13 +27,11 @@ enum auth_step auth_begin(const struct accounts *accounts, struct login_cache *c
         return AUTH_ANSWERED;
     }
     if (password_is_quick(account.scheme)) {
-        enum password_check check =
-            password_verify(account.scheme, account.hash, auth->password);
+        enum password_check check = password_verify(account.scheme, account.hash, auth->password);
         *out_result = stranger ? POP3_AUTH_WRONG : answer_to(check);
         return AUTH_ANSWERED;
     }
-    if (!stranger &&
-        login_cache_knows(cache, auth->user, account.hash, auth->password, now_s)) {
+    if (!stranger && login_cache_knows(cache, auth->user, account.hash, auth->password, now_s)) {
         *out_result = POP3_AUTH_RIGHT;
         return AUTH_ANSWERED;
     }

@@ -25,10 +25,6 @@
 /* Letters by which a key may differ from a known one to be called a slip of the pen. */
 #define SLIP_MAX 3
 
-/* Appended to the text, in a line of its own: where libconfuse does not get to it as a key outside
- * of all blocks, a block or a comment was left open, which libconfuse itself passes over. */
-#define END_KEY "end-of-file"
-
 enum kind {
     KIND_PATH,
     KIND_YES_NO,
@@ -81,7 +77,6 @@ struct reader {
     char *error;
     size_t error_bytes;
     bool failed;
-    bool ended; /* END_KEY came as it should */
     bool given[KEYS];
     uint32_t block_addresses; /* in the listener block that is being read */
 };
@@ -91,7 +86,9 @@ struct reader {
 static _Thread_local struct reader *reading;
 
 static void set_defaults(struct config *config);
-static bool parse(struct reader *reader, char *text);
+static void copy(char *out_text, const char *text);
+static bool prepare(struct reader *reader, char *text);
+static bool parse(struct reader *reader, const char *text);
 static int fail(struct reader *reader, int line, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
@@ -103,7 +100,7 @@ bool config_read(const char *path, struct config *out_config, char *out_error, s
         snprintf(out_error, error_bytes, "the name of the configuration file is too long");
         return false;
     }
-    strcpy(out_config->path, path);
+    copy(out_config->path, path);
     set_defaults(out_config);
 
     size_t count;
@@ -111,7 +108,7 @@ bool config_read(const char *path, struct config *out_config, char *out_error, s
     if (text == NULL)
         return false;
     bool good = text_file_is_text(path, (struct span){text, count}, out_error, error_bytes) &&
-                parse(&reader, text);
+                prepare(&reader, text) && parse(&reader, text);
     free(text);
     if (good && out_config->listener_count == 0) {
         snprintf(out_error, error_bytes,
@@ -121,6 +118,12 @@ bool config_read(const char *path, struct config *out_config, char *out_error, s
         return false;
     }
     return good;
+}
+
+/* The caller has compared the length with the room. */
+static void copy(char *out_text, const char *text)
+{
+    memcpy(out_text, text, strlen(text) + 1);
 }
 
 static void set_number(struct config *config, const struct key *key, uint64_t number)
@@ -154,7 +157,7 @@ static void set_defaults(struct config *config)
 {
     for (size_t i = 0; i < KEYS; i++)
         if (keys[i].kind == KIND_PATH)
-            strcpy((char *)config + keys[i].offset, keys[i].fallback_path);
+            copy((char *)config + keys[i].offset, keys[i].fallback_path);
         else
             set_number(config, &keys[i], keys[i].fallback);
 }
@@ -184,7 +187,7 @@ static int take_path(struct reader *reader, int line, const struct key *key, con
     if (strlen(value) >= sizeof reader->config->store)
         return fail(reader, line, "%s is too long; a path has at most %zu bytes", key->name,
                     sizeof reader->config->store - 1);
-    strcpy(path, value);
+    copy(path, value);
     return 0;
 }
 
@@ -234,10 +237,6 @@ static int take_value(cfg_t *file, cfg_opt_t *option, const char *value, void *r
 {
     struct reader *reader = reading;
     *(const char **)result = value;
-    if (strcmp(cfg_opt_name(option), END_KEY) == 0) {
-        reader->ended = true;
-        return 0;
-    }
     size_t i = 0;
     while (strcmp(keys[i].name, cfg_opt_name(option)) != 0)
         must(++i < KEYS);
@@ -302,8 +301,8 @@ static int take_address(cfg_t *block, cfg_opt_t *option, const char *value, void
     if (same != NULL)
         return fail(reader, block->line, "address \"%s\" is given in line %d already; keep one",
                     value, same->line);
-    strcpy(listener->name, cfg_title(block));
-    strcpy(listener->address, value);
+    copy(listener->name, cfg_title(block));
+    copy(listener->address, value);
     listener->line = block->line;
     config->listener_count++;
     return 0;
@@ -366,9 +365,7 @@ static void refuse_key(struct reader *reader, const cfg_t *block, const char *wo
 {
     bool in_listener = strcmp(block->name, "listener") == 0;
     const char *nearest = nearest_key(word);
-    if (in_listener && strcmp(word, END_KEY) == 0)
-        fail(reader, block->line - 1, "the block of a listener is not closed; write } at its end");
-    else if (in_listener)
+    if (in_listener)
         fail(reader, block->line, "%.40s is not known in a listener; its only key is address",
              word);
     else if (nearest != NULL)
@@ -394,34 +391,87 @@ static void take_complaint(cfg_t *block, const char *format, va_list values)
     }
 }
 
+/* The end of a string in quotes, or of the text. */
+static char *skip_string(char *at, int *line)
+{
+    char quote = *at++;
+    while (*at != '\0' && *at != quote) {
+        if (*at == '\\' && at[1] != '\0')
+            at++;
+        *line += *at++ == '\n';
+    }
+    return *at == quote ? at + 1 : at;
+}
+
+/* Overwrites a comment by spaces; NULL where it does not end. A '#' or "//" ends with its line. */
+static char *blank_comment(char *at, int *line)
+{
+    char *end = at + strcspn(at, "\n");
+    if (at[0] == '/' && at[1] == '*') {
+        end = strstr(at + 2, "*/");
+        if (end == NULL)
+            return NULL;
+        end += 2;
+    }
+    for (; at < end; at++)
+        if (*at == '\n')
+            ++*line;
+        else
+            *at = ' ';
+    return end;
+}
+
+/* Blanks the comments, because libconfuse 3.3 counts the lines behind each of them wrong, and looks
+ * for comments and blocks without an end, because it takes the rest of the file for a part of them
+ * without a word. */
+static bool prepare(struct reader *reader, char *text)
+{
+    int line = 1, block_line = 0, depth = 0;
+    bool in_word = false;
+    for (char *at = text; *at != '\0';) {
+        bool slashes = *at == '/' && !in_word && (at[1] == '/' || at[1] == '*');
+        if (*at == '#' || slashes) {
+            at = blank_comment(at, &line);
+            if (at == NULL)
+                return fail(reader, line, "this comment has no end; write */ behind it") == 0;
+            in_word = false;
+        } else if (*at == '"' || *at == '\'') {
+            at = skip_string(at, &line);
+            in_word = false;
+        } else {
+            if (*at == '{' && depth++ == 0)
+                block_line = line;
+            depth -= *at == '}' && depth > 0;
+            in_word = strchr(" \t\r\n={}(),+", *at) == NULL;
+            line += *at++ == '\n';
+        }
+    }
+    return depth == 0 || fail(reader, block_line, "this { has no end; write } behind it") == 0;
+}
+
 /* Takes the values of `text` into the reader's config; libconfuse's own memory is given back. */
-static bool parse(struct reader *reader, char *text)
+static bool parse(struct reader *reader, const char *text)
 {
     cfg_opt_t listener_options[] = {CFG_STR_LIST_CB("address", NULL, CFGF_NONE, take_address),
                                     CFG_END()};
-    cfg_opt_t options[KEYS + 3];
+    cfg_opt_t options[KEYS + 2];
     for (size_t i = 0; i < KEYS; i++)
         options[i] = (cfg_opt_t)CFG_STR_CB(keys[i].name, NULL, CFGF_NONE, take_value);
-    options[KEYS] = (cfg_opt_t)CFG_STR_CB(END_KEY, NULL, CFGF_NONE, take_value);
-    options[KEYS + 1] = (cfg_opt_t)CFG_SEC("listener", listener_options, CFGF_MULTI | CFGF_TITLE);
-    options[KEYS + 2] = (cfg_opt_t)CFG_END();
+    options[KEYS] = (cfg_opt_t)CFG_SEC("listener", listener_options, CFGF_MULTI | CFGF_TITLE);
+    options[KEYS + 1] = (cfg_opt_t)CFG_END();
 
-    char *marked = NULL;
-    if (asprintf(&marked, "%s\n" END_KEY " = 1\n", text) < 0)
-        return fail(reader, 0, "there is no memory left") == 0;
     reading = reader;
     cfg_t *file = cfg_init(options, CFGF_NONE);
+    if (file == NULL)
+        return fail(reader, 0, "there is not enough memory to read it") == 0;
     cfg_set_error_function(file, take_complaint);
     cfg_set_validate_func(file, "listener", end_block);
-    int result = cfg_parse_buf(file, marked);
+    int result = cfg_parse_buf(file, text);
     int line = file->line;
     cfg_free(file);
     reading = NULL;
-    free(marked);
     if (result != CFG_SUCCESS)
         fail(reader, line, "this cannot be read; write key = value");
-    else if (!reader->ended)
-        fail(reader, line, "a comment is not closed by the end of the file; write */");
     return !reader->failed;
 }
 

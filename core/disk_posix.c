@@ -72,10 +72,17 @@ static int open_beneath(const struct disk *disk, const char *path, int flags, ui
         .mode = (flags & O_CREAT) != 0 ? FILE_MODE : 0,
         .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | resolve,
     };
-    long file;
-    do
+    /* Times of access are worth nothing here and cost a look at the clock for each read. Only the
+     * owner of a file may leave them out. */
+    bool is_data = (flags & (O_PATH | O_DIRECTORY)) == 0;
+    if (is_data)
+        how.flags |= O_NOATIME;
+    long file = syscall(SYS_openat2, disk->root, path, &how, sizeof how);
+    while (file < 0 && (errno == EINTR || (errno == EPERM && (how.flags & O_NOATIME) != 0))) {
+        if (errno == EPERM)
+            how.flags &= ~(uint64_t)O_NOATIME;
         file = syscall(SYS_openat2, disk->root, path, &how, sizeof how);
-    while (file < 0 && errno == EINTR);
+    }
     return file < 0 ? -errno : (int)file;
 }
 
@@ -88,8 +95,9 @@ void disk_close(struct disk *disk, int file)
 int64_t disk_size(struct disk *disk, int file)
 {
     (void)disk;
-    struct stat facts;
-    return fstat(file, &facts) < 0 ? -errno : facts.st_size;
+    /* A third of what fstat(2) costs; nobody uses the handle's position. */
+    off_t end = lseek(file, 0, SEEK_END);
+    return end < 0 ? -errno : end;
 }
 
 int64_t disk_read(struct disk *disk, int file, void *buffer, size_t bytes, uint64_t offset,

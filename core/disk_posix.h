@@ -1,8 +1,8 @@
 /* disk_posix: the storage's port (storage/disk.h) on the kernel.
  *
- * DISK_NOW never sleeps: open with RESOLVE_CACHED (kernel 5.12), reads with RWF_NOWAIT; where a file
- * system knows neither, they answer -EAGAIN and a worker does the same with DISK_WAIT. A handle is a
- * file descriptor, so that the sender can give a range to sendfile.
+ * DISK_NOW never sleeps: open with RESOLVE_CACHED (kernel 5.12), reads with RWF_NOWAIT; where a
+ * file system knows neither, they answer -EAGAIN and a worker does the same with DISK_WAIT. A
+ * handle is a file descriptor, so that the sender can give a range to sendfile.
  */
 #ifndef RINGPOST_CORE_DISK_POSIX_H
 #define RINGPOST_CORE_DISK_POSIX_H

@@ -35,7 +35,8 @@ bool listener_sockets(const struct config *config, const struct config_listener 
     }
     uint32_t made = 0;
     for (; good && made < count; made++) {
-        out_sockets[made] = is_unix && made > 0 ? dup(out_sockets[0]) : bound_socket(listener, true);
+        out_sockets[made] =
+            is_unix && made > 0 ? dup(out_sockets[0]) : bound_socket(listener, true);
         good = out_sockets[made] >= 0;
     }
     if (good)
@@ -81,8 +82,7 @@ bool listener_is_idle(const struct listener *listener)
 
 static void accepted(struct op *op, int result, uint32_t flags)
 {
-    struct listener *listener =
-        (struct listener *)((char *)op - offsetof(struct listener, accept));
+    struct listener *listener = (struct listener *)((char *)op - offsetof(struct listener, accept));
     struct shard *shard = listener->shard;
     (void)flags;
     if (result >= 0)
@@ -151,8 +151,7 @@ static int bound_socket(const struct config_listener *listener, bool shared)
 
 static void refuse(struct shard *shard, int socket)
 {
-    static const char words[] =
-        "-ERR [SYS/TEMP] Too many connections; please try again later.\r\n";
+    static const char words[] = "-ERR [SYS/TEMP] Too many connections; please try again later.\r\n";
     shard->counters.refused_connections++;
     (void)send(socket, words, sizeof words - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
     close(socket);

@@ -17,13 +17,13 @@
 struct log {
     struct op write;
     struct ring *ring;
-    char *gathering; /* LOG_BATCH_BYTES; lines since the last write began */
-    char *writing;   /* LOG_BATCH_BYTES; the batch that the kernel has */
-    uint32_t gathered;     /* bytes in `gathering` */
-    uint32_t line_begins;  /* where the line under way begins in it */
-    uint32_t batch;        /* bytes in `writing` */
-    uint32_t written;      /* of those, what the kernel has taken */
-    bool dropping;         /* the line under way has no room */
+    char *gathering;      /* LOG_BATCH_BYTES; lines since the last write began */
+    char *writing;        /* LOG_BATCH_BYTES; the batch that the kernel has */
+    uint32_t gathered;    /* bytes in `gathering` */
+    uint32_t line_begins; /* where the line under way begins in it */
+    uint32_t batch;       /* bytes in `writing` */
+    uint32_t written;     /* of those, what the kernel has taken */
+    bool dropping;        /* the line under way has no room */
     uint64_t dropped;
     uint64_t time_s;    /* of `time_text` */
     char time_text[24]; /* "2026-11-21T23:00:00Z " */

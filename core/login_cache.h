@@ -1,8 +1,9 @@
 /* login_cache: passwords that were right a moment ago, so that a poll costs no hash.
  *
- * One table a shard, of fixed size, without a lock. An entry is a keyed hash (HMAC-SHA256, key drawn
- * at the start and kept in memory only) of user, stored hash and password, and the time until which
- * it counts: a changed stored hash never matches an old entry. Nothing in it gives a password away.
+ * One table a shard, of fixed size, without a lock. An entry is a keyed hash (HMAC-SHA256, key
+ * drawn at the start and kept in memory only) of user, stored hash and password, and the time until
+ * which it counts: a changed stored hash never matches an old entry. Nothing in it gives a password
+ * away.
  */
 #ifndef RINGPOST_CORE_LOGIN_CACHE_H
 #define RINGPOST_CORE_LOGIN_CACHE_H

@@ -53,8 +53,10 @@ static void print_usage(FILE *stream);
 int main(int argc, char **argv)
 {
     static const struct option options[] = {
-        {"config", required_argument, NULL, 'c'}, {"check", no_argument, NULL, 't'},
-        {"version", no_argument, NULL, 'V'},      {"help", no_argument, NULL, 'h'},
+        {"config", required_argument, NULL, 'c'},
+        {"check", no_argument, NULL, 't'},
+        {"version", no_argument, NULL, 'V'},
+        {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
     };
     const char *config_path = CONFIG_PATH_DEFAULT;
@@ -100,8 +102,7 @@ static int run(const char *config_path, bool check_only)
         return EXIT_WRONG_START;
     }
     if (check_only) {
-        printf("%s: good; %u users\n", house->server.config.path,
-               accounts_count(house->accounts));
+        printf("%s: good; %u users\n", house->server.config.path, accounts_count(house->accounts));
         accounts_free(&house->accounts);
         free(house);
         return EXIT_SUCCESS;
@@ -161,8 +162,8 @@ static bool start(struct house *house, char *error, size_t error_bytes)
     bool good = worker_pool_init(&house->disk_pool, config->disk_threads, UINT32_MAX, true, error,
                                  error_bytes);
     server->disk_pool = good ? &house->disk_pool : NULL;
-    good = good && worker_pool_init(&house->hash_pool, config->hash_threads,
-                                    config->hash_queue_max, false, error, error_bytes);
+    good = good && worker_pool_init(&house->hash_pool, config->hash_threads, config->hash_queue_max,
+                                    false, error, error_bytes);
     server->hash_pool = good ? &house->hash_pool : NULL;
     good = good && start_shards(house, sockets, error, error_bytes);
     free(sockets);
@@ -248,8 +249,7 @@ static void tell_all(struct house *house, enum notice_kind kind, const struct ac
 static void reload_accounts(struct house *house)
 {
     char error[1024];
-    struct accounts *fresh =
-        accounts_read(house->server.config.passwd_file, error, sizeof error);
+    struct accounts *fresh = accounts_read(house->server.config.passwd_file, error, sizeof error);
     if (fresh == NULL) {
         log_now("users-not-reloaded error=\"%s\"", error);
         return;
@@ -342,13 +342,14 @@ static void print_version(void)
 
 static void print_usage(FILE *stream)
 {
-    fprintf(stream,
-            "usage: ringpostd [-c FILE] [-t]\n"
-            "  -c, --config FILE  configuration (default %s)\n"
-            "  -t, --check        check the configuration and the users, then exit\n"
-            "  -V, --version      print version and features\n"
-            "  -h, --help         print this\n"
-            "Runs in the foreground and logs to stderr. Signals: HUP reads the users anew, TERM and\n"
-            "INT let sessions end and stop, USR1 logs counters. See ringpostd(8).\n",
-            CONFIG_PATH_DEFAULT);
+    fprintf(
+        stream,
+        "usage: ringpostd [-c FILE] [-t]\n"
+        "  -c, --config FILE  configuration (default %s)\n"
+        "  -t, --check        check the configuration and the users, then exit\n"
+        "  -V, --version      print version and features\n"
+        "  -h, --help         print this\n"
+        "Runs in the foreground and logs to stderr. Signals: HUP reads the users anew, TERM and\n"
+        "INT let sessions end and stop, USR1 logs counters. See ringpostd(8).\n",
+        CONFIG_PATH_DEFAULT);
 }

@@ -183,9 +183,7 @@ static bool make_crypt(enum recipe recipe, struct span password, char *out_hash,
         crypt_gensalt_rn(recipes[recipe].crypt_prefix, recipes[recipe].crypt_cost, NULL, 0, setting,
                          (int)sizeof setting) != NULL) {
         const char *hash = crypt_rn(phrase, setting, &data, (int)sizeof data);
-        made = hash != NULL && strlen(hash) < room;
-        if (made)
-            strcpy(out_hash, hash);
+        made = hash != NULL && copy_string(span_of(hash), out_hash, room);
     }
     password_wipe(&data, sizeof data);
     password_wipe(phrase, sizeof phrase);
@@ -241,9 +239,10 @@ bool password_make(const char *scheme_name, struct span password,
                  recipes[recipe].name, recipes[recipe].password_max);
         return false;
     }
-    strcpy(out_hash, recipes[recipe].braces);
-    char *hash = out_hash + strlen(out_hash);
-    size_t room = PASSWORD_HASH_BYTES - strlen(out_hash);
+    size_t used = strlen(recipes[recipe].braces);
+    memcpy(out_hash, recipes[recipe].braces, used);
+    char *hash = out_hash + used;
+    size_t room = PASSWORD_HASH_BYTES - used;
     bool made = false;
     switch (recipe) {
     case RECIPE_YESCRYPT:

@@ -10,7 +10,8 @@
 
 enum password_scheme {
     PASSWORD_PLAIN,
-    PASSWORD_CRYPT, /* whatever crypt(3) knows by the hash's prefix: yescrypt, bcrypt, sha512-crypt … */
+    PASSWORD_CRYPT, /* whatever crypt(3) knows by the hash's prefix: yescrypt, bcrypt, sha512-crypt
+                       … */
     PASSWORD_ARGON2ID,
 };
 
@@ -31,13 +32,14 @@ bool password_scheme_named(struct span name, enum password_scheme *out_scheme);
 bool password_is_quick(enum password_scheme scheme);
 
 /* Checks; takes as long as the scheme takes, also where the hash is a stranger's. */
-enum password_check password_verify(enum password_scheme scheme, struct span hash, struct span password);
+enum password_check password_verify(enum password_scheme scheme, struct span hash,
+                                    struct span password);
 
 /* Makes `{SCHEME}hash` for `scheme_name` as the command line writes it: yescrypt, bcrypt,
  * sha512-crypt, argon2id, plain. False where the name or the password cannot be used (a PLAIN
  * password may not hold ':' or a line end); out_error says why. */
-bool password_make(const char *scheme_name, struct span password, char out_hash[PASSWORD_HASH_BYTES],
-                   char *out_error, size_t error_bytes);
+bool password_make(const char *scheme_name, struct span password,
+                   char out_hash[PASSWORD_HASH_BYTES], char *out_error, size_t error_bytes);
 
 /* APOP: whether `digest` (32 hexadecimal digits) is the MD5 of timestamp and password (RFC 1939
  * section 7). Only for PLAIN accounts. */

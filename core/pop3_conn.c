@@ -41,7 +41,7 @@ void pop3_conn_begin(struct shard *shard, int socket, const union peer_address *
     must(conn != NULL); /* the listener has counted */
     memset(conn, 0, offsetof(struct pop3_conn, marks_inline));
     conn->shard = shard;
-    conn->socket = socket;
+    conn->stream.socket = socket;
     conn->peer = *peer;
     conn->counted = counted;
     conn->writable.done = became_writable;
@@ -62,8 +62,8 @@ void pop3_conn_begin(struct shard *shard, int socket, const union peer_address *
         if (settings->apop)
             (void)!getrandom(&conn->apop_random, sizeof conn->apop_random, 0);
         char timestamp[POP3_TIMESTAMP_MAX];
-        conn->ask = pop3_begin(&conn->session, settings, pop3_conn_timestamp(conn, timestamp),
-                               conn->plan);
+        conn->ask =
+            pop3_begin(&conn->session, settings, pop3_conn_timestamp(conn, timestamp), conn->plan);
         pop3_conn_run(conn);
     }
     pop3_conn_settle(conn);
@@ -92,7 +92,7 @@ void pop3_conn_timeout(struct pop3_conn *conn)
     if (conn->task != NULL)
         return;
     if (conn->shut)
-        (void)shutdown(conn->socket, SHUT_RDWR);
+        (void)shutdown(conn->stream.socket, SHUT_RDWR);
     else
         end_session(conn, conn->logged_in ? CONN_END_IDLE_TIMEOUT : CONN_END_LOGIN_TIMEOUT,
                     SHUT_RDWR);
@@ -104,7 +104,7 @@ void pop3_conn_stop(struct pop3_conn *conn, bool now)
     if ((now || !conn->logged_in) && !conn->shut)
         end_session(conn, CONN_END_SHUTDOWN, SHUT_RDWR);
     else if (now)
-        (void)shutdown(conn->socket, SHUT_RDWR);
+        (void)shutdown(conn->stream.socket, SHUT_RDWR);
     pop3_conn_settle(conn);
 }
 
@@ -227,20 +227,20 @@ static bool flush(struct pop3_conn *conn, uint32_t piece_end)
     struct plan *plan = conn->plan;
     if (conn->writable.in_flight)
         return false;
-    switch (send_plan(conn->socket, plan, piece_end, piece_end < plan->piece_count, &conn->cursor,
-                      &conn->nonblocking, &shard->access, &shard->sent)) {
+    switch (send_plan(&conn->stream, plan, piece_end, piece_end < plan->piece_count, &shard->access,
+                      &shard->sent)) {
     case SEND_DONE:
-        if (conn->cursor.piece == plan->piece_count) {
+        if (conn->stream.piece == plan->piece_count) {
             plan_init(plan);
-            conn->cursor = (struct send_cursor){0};
+            send_begin(&conn->stream);
         }
         return true;
     case SEND_FULL:
         pop3_input_moved(conn);
-        ring_poll_writable(&shard->ring, &conn->writable, conn->socket);
+        ring_poll_writable(&shard->ring, &conn->writable, conn->stream.socket);
         return false;
     case SEND_COLD:
-        if (conn->task == NULL && !pop3_request_populate(conn, conn->cursor.cold))
+        if (conn->task == NULL && !pop3_request_populate(conn, conn->stream.cold))
             shard_make_ready(shard, conn);
         return false;
     case SEND_YIELD:
@@ -265,7 +265,7 @@ static void end_session(struct pop3_conn *conn, enum conn_end end, int half)
     pop3_log_logout(conn);
     if (conn->task == NULL)
         close_mailbox(conn);
-    (void)shutdown(conn->socket, half);
+    (void)shutdown(conn->stream.socket, half);
     wheel_move(&conn->shard->wheel, &conn->timer, shard_now_s(conn->shard) + LINGER_S);
 }
 
@@ -296,7 +296,7 @@ static void release(struct pop3_conn *conn)
     struct shard *shard = conn->shard;
     must(!conn->receive.in_flight && !conn->writable.in_flight && conn->task == NULL);
     close_mailbox(conn);
-    close(conn->socket);
+    close(conn->stream.socket);
     if (conn->counted)
         address_limit_give(shard->server->address_limit, &conn->peer.any);
     if (conn->plan != NULL)
@@ -347,7 +347,7 @@ static bool need_plan(struct pop3_conn *conn)
         return false;
     }
     plan_init(conn->plan);
-    conn->cursor = (struct send_cursor){0};
+    send_begin(&conn->stream);
     return true;
 }
 

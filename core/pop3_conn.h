@@ -50,22 +50,20 @@ struct pop3_conn {
     struct pop3_conn *next, *previous;
     struct pop3_conn *next_ready, *next_starved;
     struct wheel_entry timer;
-    int socket;
     enum conn_end end;
-    bool nonblocking;   /* the socket's mode, see send_plan */
     bool is_ready;      /* on the shard's list of those to go on */
     bool is_starved;    /* on the list of those that wait for a receive buffer */
     bool receive_stops; /* a cancel is under way, because the backlog is full */
     bool peer_closed;
-    bool shut;          /* our half is shut: only the peer's end is awaited */
+    bool shut; /* our half is shut: only the peer's end is awaited */
     bool is_local;
-    bool counted;       /* in address_limit */
+    bool counted; /* in address_limit */
     bool mailbox_open;
     bool logged_in;
-    struct span input;  /* bytes not yet handed in: of the buffer just received, or of the backlog */
-    char *backlog;      /* a block of shard->backlogs while `input` must be kept, else NULL */
-    struct plan *plan;  /* a block of shard->plans while there is something to say, else NULL */
-    struct send_cursor cursor;
+    struct span input; /* bytes not yet handed in: of the buffer just received, or of the backlog */
+    char *backlog;     /* a block of shard->backlogs while `input` must be kept, else NULL */
+    struct plan *plan; /* a block of shard->plans while there is something to say, else NULL */
+    struct send_stream stream;
     struct pop3_ask ask;
     struct line line;
     char *long_line; /* a block of shard->plans during a SASL exchange, else NULL */
@@ -91,8 +89,8 @@ void pop3_conn_resume(struct pop3_conn *conn);
 /* The connection's deadline has come (its timer is out of the wheel). */
 void pop3_conn_timeout(struct pop3_conn *conn);
 
-/* The server stops: a connection that has not logged in ends now, the others at the deadline that the
- * shard has set, or now as well. */
+/* The server stops: a connection that has not logged in ends now, the others at the deadline that
+ * the shard has set, or now as well. */
 void pop3_conn_stop(struct pop3_conn *conn, bool now);
 
 struct pop3_conn *pop3_conn_of_timer(struct wheel_entry *timer);
@@ -103,8 +101,8 @@ struct span pop3_conn_timestamp(const struct pop3_conn *conn, char text[POP3_TIM
 /* For pop3_request.c: hands the answer that a task has brought to the session and goes on. */
 void pop3_conn_answer(struct pop3_conn *conn, const struct pop3_answer *answer);
 
-/* For pop3_input.c: runs the session on conn->input; ends it at once; and, last in every entry, gives
- * back what is not needed, perhaps the connection itself. */
+/* For pop3_input.c: runs the session on conn->input; ends it at once; and, last in every entry,
+ * gives back what is not needed, perhaps the connection itself. */
 void pop3_conn_run(struct pop3_conn *conn);
 void pop3_conn_end(struct pop3_conn *conn, enum conn_end end);
 void pop3_conn_settle(struct pop3_conn *conn);

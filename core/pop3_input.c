@@ -27,12 +27,12 @@ void pop3_input_receive(struct pop3_conn *conn)
     struct ring *ring = &conn->shard->ring;
     /* A receive that is started in non-blocking mode would fail instead of waiting; once it waits,
      * the mode may change (io_uring takes it over when the request is issued). */
-    bool was_nonblocking = conn->nonblocking;
+    bool was_nonblocking = conn->stream.nonblocking;
     if (was_nonblocking) {
-        (void)ioctl(conn->socket, FIONBIO, &(int){0});
-        conn->nonblocking = false;
+        (void)ioctl(conn->stream.socket, FIONBIO, &(int){0});
+        conn->stream.nonblocking = false;
     }
-    ring_receive_multishot(ring, &conn->receive, conn->socket, BUFFERS_GROUP);
+    ring_receive_multishot(ring, &conn->receive, conn->stream.socket, BUFFERS_GROUP);
     if (was_nonblocking)
         ring_submit(ring);
 }

@@ -10,7 +10,8 @@
 
 #include "core/pop3_conn.h"
 
-/* Bytes of one block: the limit, and what the kernel can still hand over after it was told to stop. */
+/* Bytes of one block: the limit, and what the kernel can still hand over after it was told to stop.
+ */
 size_t pop3_input_block_bytes(const struct config *config);
 
 void pop3_input_init(struct pop3_conn *conn);

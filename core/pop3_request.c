@@ -107,8 +107,7 @@ static enum mail_result ask_storage(struct pop3_conn *conn, const struct pop3_as
     case POP3_ASK_BODY:
         return driver->body(&conn->mailbox, access, ask->body.number, &answer->range);
     case POP3_ASK_TOP:
-        return driver->top(&conn->mailbox, access, ask->top.number, ask->top.lines,
-                           &answer->range);
+        return driver->top(&conn->mailbox, access, ask->top.number, ask->top.lines, &answer->range);
     case POP3_ASK_COMMIT:
         return driver->commit(&conn->mailbox, access, conn->marks);
     case POP3_ASK_LINE:
@@ -162,8 +161,7 @@ static void run_storage(struct job *job, const struct worker_lent *lent)
     struct pop3_task *task = task_of(job);
     struct disk_access access = {task->conn->shard->server->disk, DISK_WAIT, lent->scratch};
     task->answer = (struct pop3_answer){.kind = task->ask.kind};
-    task->answer.result =
-        ask_storage(task->conn, &task->ask, &access, task->facts, &task->answer);
+    task->answer.result = ask_storage(task->conn, &task->ask, &access, task->facts, &task->answer);
 }
 
 /* Reading is what brings a range into the page cache; the bytes themselves are not wanted. */
@@ -191,14 +189,13 @@ static void done(struct op *op, int result, uint32_t flags)
     struct shard *shard = conn->shard;
     conn->task = NULL;
     if (task->ask.kind == POP3_ASK_ROOM) {
-        conn->cursor.populated = true;
+        conn->stream.populated = true;
         slab_give(&shard->tasks, task);
         pop3_conn_resume(conn);
         return;
     }
     if (task->ask.kind == POP3_ASK_AUTH) {
-        enum pop3_auth_result right =
-            auth_end(&task->auth, shard->login_cache, shard_now_s(shard));
+        enum pop3_auth_result right = auth_end(&task->auth, shard->login_cache, shard_now_s(shard));
         task->answer = (struct pop3_answer){.kind = POP3_ASK_AUTH, .auth = right};
         if (right != POP3_AUTH_RIGHT)
             pop3_log_refusal(conn, (struct span){task->auth.user, task->auth.user_length}, right);

@@ -27,8 +27,8 @@ enum pop3_request_result {
     POP3_REQUEST_TASK,     /* conn->task is on its way */
 };
 
-/* Answers conn->ask, which is one of AUTH, OPEN, FACTS, BODY, TOP, COMMIT. The answer's facts are the
- * shard's and live until the next request. */
+/* Answers conn->ask, which is one of AUTH, OPEN, FACTS, BODY, TOP, COMMIT. The answer's facts are
+ * the shard's and live until the next request. */
 enum pop3_request_result pop3_request(struct pop3_conn *conn, struct pop3_answer *out_answer);
 
 /* Sends a worker to bring a range into memory; false where no task is free. */

@@ -67,7 +67,8 @@ void ring_turn(struct ring *ring, bool wait)
     struct io_uring_cqe *cqe;
     unsigned head;
     unsigned seen = 0;
-    io_uring_for_each_cqe(&ring->uring, head, cqe) {
+    io_uring_for_each_cqe(&ring->uring, head, cqe)
+    {
         run(cqe);
         seen++;
     }

@@ -37,8 +37,8 @@ void ring_fini(struct ring *ring);
 /* The file descriptor by which ring_post finds this ring. */
 int ring_descriptor(const struct ring *ring);
 
-/* Tells the kernel what was prepared and runs the completions that are there; with `wait`, waits for
- * at least one. */
+/* Tells the kernel what was prepared and runs the completions that are there; with `wait`, waits
+ * for at least one. */
 void ring_turn(struct ring *ring, bool wait);
 
 /* Tells the kernel now, without waiting. */

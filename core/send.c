@@ -18,83 +18,89 @@ struct gathered {
     uint32_t piece_end; /* the first piece that does not belong to them */
 };
 
-static enum send_result send_copied(int socket, const struct plan *plan, uint32_t piece_end,
-                                    bool more, struct send_cursor *cursor,
+static enum send_result send_copied(struct send_stream *stream, const struct plan *plan,
+                                    uint32_t piece_end, bool more,
                                     const struct disk_access *access);
-static enum send_result gather(const struct plan *plan, uint32_t piece_end,
-                               struct send_cursor *cursor, const struct disk_access *access,
+static enum send_result gather(struct send_stream *stream, const struct plan *plan,
+                               uint32_t piece_end, const struct disk_access *access,
                                struct gathered *out_gathered);
-static enum send_result bytes_of(const struct plan *plan, const struct piece *piece,
-                                 struct send_cursor *cursor, const struct disk_access *access,
+static enum send_result bytes_of(struct send_stream *stream, const struct plan *plan,
+                                 const struct piece *piece, const struct disk_access *access,
                                  char *buffer, const char **out_bytes);
-static enum send_result send_range(int socket, const struct plan *plan, struct send_cursor *cursor,
-                                   bool *nonblocking, const struct disk_access *access);
+static enum send_result send_range(struct send_stream *stream, const struct plan *plan,
+                                   const struct disk_access *access);
 static bool is_copied(const struct piece *piece);
-static void advance(const struct plan *plan, struct send_cursor *cursor, uint64_t bytes);
+static void advance(struct send_stream *stream, const struct plan *plan, uint64_t bytes);
 static enum send_result failed(int error);
 
-enum send_result send_plan(int socket, const struct plan *plan, uint32_t piece_end, bool more,
-                           struct send_cursor *cursor, bool *nonblocking,
-                           const struct disk_access *access, struct send_counters *counters)
+void send_begin(struct send_stream *stream)
+{
+    stream->piece = 0;
+    stream->sent = 0;
+}
+
+enum send_result send_plan(struct send_stream *stream, const struct plan *plan, uint32_t piece_end,
+                           bool more, const struct disk_access *access,
+                           struct send_counters *counters)
 {
     uint64_t begun = counters->bytes;
-    while (cursor->piece < piece_end) {
+    while (stream->piece < piece_end) {
         if (counters->bytes - begun >= SEND_TURN_BYTES)
             return SEND_YIELD;
-        struct send_cursor before = *cursor;
+        uint32_t piece_before = stream->piece;
+        uint64_t sent_before = stream->sent;
         enum send_result result;
-        if (is_copied(&plan->pieces[cursor->piece])) {
-            result = send_copied(socket, plan, piece_end, more, cursor, access);
+        if (is_copied(&plan->pieces[stream->piece])) {
+            result = send_copied(stream, plan, piece_end, more, access);
             counters->calls++;
         } else {
-            result = send_range(socket, plan, cursor, nonblocking, access);
+            result = send_range(stream, plan, access);
             counters->range_calls++;
         }
-        for (uint32_t i = before.piece; i < cursor->piece; i++)
+        for (uint32_t i = piece_before; i < stream->piece; i++)
             counters->bytes += plan->pieces[i].range.bytes;
-        counters->bytes += cursor->sent - before.sent;
+        counters->bytes += stream->sent - sent_before;
         if (result != SEND_DONE)
             return result;
     }
     return SEND_DONE;
 }
 
-static enum send_result send_copied(int socket, const struct plan *plan, uint32_t piece_end,
-                                    bool more, struct send_cursor *cursor,
-                                    const struct disk_access *access)
+static enum send_result send_copied(struct send_stream *stream, const struct plan *plan,
+                                    uint32_t piece_end, bool more, const struct disk_access *access)
 {
     struct gathered gathered;
-    enum send_result result = gather(plan, piece_end, cursor, access, &gathered);
+    enum send_result result = gather(stream, plan, piece_end, access, &gathered);
     if (result != SEND_DONE)
         return result;
     more = more || gathered.piece_end < piece_end;
     int flags = MSG_DONTWAIT | MSG_NOSIGNAL | (more ? MSG_MORE : 0);
     struct msghdr message = {.msg_iov = gathered.vectors, .msg_iovlen = gathered.count};
     ssize_t sent = gathered.count == 1
-                       ? send(socket, gathered.vectors[0].iov_base, gathered.bytes, flags)
-                       : sendmsg(socket, &message, flags);
+                       ? send(stream->socket, gathered.vectors[0].iov_base, gathered.bytes, flags)
+                       : sendmsg(stream->socket, &message, flags);
     if (sent < 0)
         return failed(errno);
-    advance(plan, cursor, (uint64_t)sent);
+    advance(stream, plan, (uint64_t)sent);
     return (uint64_t)sent < gathered.bytes ? SEND_FULL : SEND_DONE;
 }
 
 /* Texts where they lie and small ranges read into scratch, from the cursor on. */
-static enum send_result gather(const struct plan *plan, uint32_t piece_end,
-                               struct send_cursor *cursor, const struct disk_access *access,
+static enum send_result gather(struct send_stream *stream, const struct plan *plan,
+                               uint32_t piece_end, const struct disk_access *access,
                                struct gathered *out_gathered)
 {
     out_gathered->count = 0;
     out_gathered->bytes = 0;
-    out_gathered->piece_end = cursor->piece;
-    uint64_t skip = cursor->sent;
+    out_gathered->piece_end = stream->piece;
+    uint64_t skip = stream->sent;
     char *buffer = access->scratch;
     while (out_gathered->piece_end < piece_end) {
         const struct piece *piece = &plan->pieces[out_gathered->piece_end];
         if (!is_copied(piece))
             break;
         const char *bytes;
-        enum send_result result = bytes_of(plan, piece, cursor, access, buffer, &bytes);
+        enum send_result result = bytes_of(stream, plan, piece, access, buffer, &bytes);
         /* What could not be read must not hold up what stands before it. */
         if (result != SEND_DONE && out_gathered->count == 0)
             return result;
@@ -110,8 +116,8 @@ static enum send_result gather(const struct plan *plan, uint32_t piece_end,
     return SEND_DONE;
 }
 
-static enum send_result bytes_of(const struct plan *plan, const struct piece *piece,
-                                 struct send_cursor *cursor, const struct disk_access *access,
+static enum send_result bytes_of(struct send_stream *stream, const struct plan *plan,
+                                 const struct piece *piece, const struct disk_access *access,
                                  char *buffer, const char **out_bytes)
 {
     const struct mail_range *range = &piece->range;
@@ -119,46 +125,48 @@ static enum send_result bytes_of(const struct plan *plan, const struct piece *pi
     if (*out_bytes != NULL)
         return SEND_DONE;
     must(SEND_COPY_MAX * PLAN_PIECES_MAX <= DISK_SCRATCH_BYTES);
-    enum disk_patience patience = cursor->populated ? DISK_WAIT : DISK_NOW;
+    enum disk_patience patience = stream->populated ? DISK_WAIT : DISK_NOW;
     int64_t got =
         disk_read(access->disk, range->file, buffer, range->bytes, range->offset, patience);
     if (got == -EAGAIN) {
-        cursor->cold = *range;
+        stream->cold = *range;
         return SEND_COLD;
     }
     if (got < 0 || (uint64_t)got < range->bytes)
         return SEND_DAMAGED;
-    cursor->populated = false;
+    stream->populated = false;
     *out_bytes = buffer;
     return SEND_DONE;
 }
 
 /* One window of a large range, from the page cache to the socket. */
-static enum send_result send_range(int socket, const struct plan *plan, struct send_cursor *cursor,
-                                   bool *nonblocking, const struct disk_access *access)
+static enum send_result send_range(struct send_stream *stream, const struct plan *plan,
+                                   const struct disk_access *access)
 {
-    const struct mail_range *range = &plan->pieces[cursor->piece].range;
-    uint64_t window = range->bytes - cursor->sent;
+    const struct mail_range *range = &plan->pieces[stream->piece].range;
+    uint64_t window = range->bytes - stream->sent;
     if (window > SEND_WINDOW_BYTES)
         window = SEND_WINDOW_BYTES;
-    off_t offset = (off_t)(range->offset + cursor->sent);
-    if (!cursor->populated &&
+    off_t offset = (off_t)(range->offset + stream->sent);
+    bool is_known = stream->populated || (range->just_read && stream->sent == 0);
+    if (!is_known &&
         !disk_posix_is_resident(range->file, (uint64_t)offset, window, access->scratch)) {
-        cursor->cold = (struct mail_range){NULL, range->file, (uint64_t)offset, window};
+        stream->cold =
+            (struct mail_range){.file = range->file, .offset = (uint64_t)offset, .bytes = window};
         return SEND_COLD;
     }
-    if (!*nonblocking) {
-        if (ioctl(socket, FIONBIO, &(int){1}) != 0)
+    if (!stream->nonblocking) {
+        if (ioctl(stream->socket, FIONBIO, &(int){1}) != 0)
             return SEND_BROKEN;
-        *nonblocking = true;
+        stream->nonblocking = true;
     }
-    ssize_t sent = sendfile(socket, range->file, &offset, window);
+    ssize_t sent = sendfile(stream->socket, range->file, &offset, window);
     if (sent < 0)
         return failed(errno);
     if (sent == 0)
         return SEND_DAMAGED;
-    cursor->populated = false;
-    advance(plan, cursor, (uint64_t)sent);
+    stream->populated = false;
+    advance(stream, plan, (uint64_t)sent);
     return (uint64_t)sent < window ? SEND_FULL : SEND_DONE;
 }
 
@@ -169,13 +177,13 @@ static bool is_copied(const struct piece *piece)
            piece->range.bytes <= SEND_COPY_MAX;
 }
 
-static void advance(const struct plan *plan, struct send_cursor *cursor, uint64_t bytes)
+static void advance(struct send_stream *stream, const struct plan *plan, uint64_t bytes)
 {
-    cursor->sent += bytes;
-    while (cursor->piece < plan->piece_count &&
-           cursor->sent >= plan->pieces[cursor->piece].range.bytes) {
-        cursor->sent -= plan->pieces[cursor->piece].range.bytes;
-        cursor->piece++;
+    stream->sent += bytes;
+    while (stream->piece < plan->piece_count &&
+           stream->sent >= plan->pieces[stream->piece].range.bytes) {
+        stream->sent -= plan->pieces[stream->piece].range.bytes;
+        stream->piece++;
     }
 }
 

@@ -2,7 +2,7 @@
  *
  * Texts and small ranges that follow each other leave together; a large range goes from the page
  * cache to the socket without being copied (sendfile(2)). Nothing here waits: a full socket or a
- * range that is not in memory is said, and the caller comes back with the same cursor. Sends are
+ * range that is not in memory is said, and the caller comes back with the same stream. Sends are
  * plain system calls and not ring operations, because they never wait; docs/decisions says what was
  * measured.
  */
@@ -25,17 +25,21 @@
 enum send_result {
     SEND_DONE,    /* all pieces before `piece_end` have been taken by the kernel */
     SEND_FULL,    /* the socket is full: come back when it is writable */
-    SEND_COLD,    /* cursor->cold is not in memory: bring it there, and come back */
+    SEND_COLD,    /* stream->cold is not in memory: bring it there, and come back */
     SEND_YIELD,   /* the share of this turn is used up: come back in the next */
     SEND_BROKEN,  /* the connection is gone */
     SEND_DAMAGED, /* the file is shorter than the range */
 };
 
-/* How far a plan has been sent. All zero at the beginning of a plan. */
-struct send_cursor {
+/* The sending side of a connection. Begins with the socket and zeroes; `piece` and `sent` go back
+ * to zero with each new plan (send_begin). */
+struct send_stream {
+    int socket;
+    bool nonblocking;       /* the socket's mode: sendfile needs it, and a pending receive must have
+                             * been started without it (core/pop3_input.c) */
+    bool populated;         /* `cold` has just been brought into memory: do not look again */
     uint32_t piece;         /* pieces before this one are sent */
     uint64_t sent;          /* bytes of it that are */
-    bool populated;         /* `cold` has just been brought into memory: do not look again */
     struct mail_range cold; /* SEND_COLD */
 };
 
@@ -43,11 +47,13 @@ struct send_counters {
     uint64_t bytes, calls, range_calls;
 };
 
-/* Sends the pieces of `plan` up to `piece_end`. `more` says that what follows is to leave in the same
- * segment. `nonblocking` tells and keeps whether the socket is in non-blocking mode, which sendfile
- * needs and a pending receive must have been started without. `access` is the shard's. */
-enum send_result send_plan(int socket, const struct plan *plan, uint32_t piece_end, bool more,
-                           struct send_cursor *cursor, bool *nonblocking,
-                           const struct disk_access *access, struct send_counters *counters);
+/* Begins a new plan. */
+void send_begin(struct send_stream *stream);
+
+/* Sends the pieces of `plan` up to `piece_end`. `more` says that what follows is to leave in the
+ * same segment. `access` is the shard's. */
+enum send_result send_plan(struct send_stream *stream, const struct plan *plan, uint32_t piece_end,
+                           bool more, const struct disk_access *access,
+                           struct send_counters *counters);
 
 #endif

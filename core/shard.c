@@ -8,7 +8,6 @@
 #include "core/pop3_request.h"
 #include "proto/must.h"
 
-
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -74,8 +74,8 @@ struct shard {
     struct mail_fact *facts;             /* POP3_FACTS_MAX, for answers at once */
     struct listener *listeners;
     uint32_t listener_count;
-    struct pop3_conn *all;     /* every session, linked by `next` and `previous` */
-    struct pop3_conn *ready;   /* those that go on in the next turn, linked by `next_ready` */
+    struct pop3_conn *all;   /* every session, linked by `next` and `previous` */
+    struct pop3_conn *ready; /* those that go on in the next turn, linked by `next_ready` */
     struct pop3_conn **ready_end;
     struct pop3_conn *starved; /* those whose receive ended for want of a buffer, likewise */
     uint32_t conn_count;

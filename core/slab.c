@@ -62,8 +62,7 @@ static bool grow(struct slab *slab)
     if (more == 0)
         return false;
     size_t bytes = SLAB_ALIGNMENT + more * slab->block_bytes;
-    char *memory =
-        mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    char *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED)
         return false;
     struct slab_chunk *chunk = (struct slab_chunk *)memory;

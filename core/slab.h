@@ -29,8 +29,8 @@ void slab_init(struct slab *slab, size_t block_bytes, uint32_t blocks_max);
 /* Unmaps all; every block must have been given back. */
 void slab_fini(struct slab *slab);
 
-/* A block with undefined content, aligned to 64 bytes; NULL where the limit is reached or the system
- * has no memory. The caller gives it back. */
+/* A block with undefined content, aligned to 64 bytes; NULL where the limit is reached or the
+ * system has no memory. The caller gives it back. */
 void *slab_take(struct slab *slab);
 void slab_give(struct slab *slab, void *block);
 

@@ -18,7 +18,8 @@ void wheel_init(struct wheel *wheel, uint64_t now_s)
 
 void wheel_add(struct wheel *wheel, struct wheel_entry *entry, uint64_t deadline_s)
 {
-    /* A deadline in the past comes due at the next second: its own slot is only seen a round later. */
+    /* A deadline in the past comes due at the next second: its own slot is only seen a round later.
+     */
     uint64_t second = deadline_s > wheel->now_s ? deadline_s : wheel->now_s + 1;
     struct wheel_entry *head = slot_of(wheel, second);
     *entry = (struct wheel_entry){head->next, head, deadline_s};

@@ -6,6 +6,7 @@
 #ifndef RINGPOST_PROTO_MAIL_H
 #define RINGPOST_PROTO_MAIL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* RFC 1939 section 7: a UIDL is 1 to 70 characters of 0x21 to 0x7E. */
@@ -38,13 +39,14 @@ struct mail_fact {
     char uidl[MAIL_UIDL_MAX];
 };
 
-/* A range of bytes that are already in the form of the wire: of a file, or of memory where the driver
- * keeps its mail there. Both stay as they are until the maildrop is closed. */
+/* A range of bytes that are already in the form of the wire: of a file, or of memory where the
+ * driver keeps its mail there. Both stay as they are until the maildrop is closed. */
 struct mail_range {
     const char *memory; /* the first byte, or NULL: then `file` and `offset` count */
     int file;           /* the storage's handle */
     uint64_t offset;
     uint64_t bytes;
+    bool just_read; /* the driver has read all of it a moment ago: it can be sent without a wait */
 };
 
 #endif

@@ -78,6 +78,7 @@ void plan_range(struct plan *plan, struct mail_range range)
     struct piece *last = last_piece(plan);
     if (last != NULL && last->kind == PIECE_RANGE && is_followed_by(&last->range, &range)) {
         last->range.bytes += range.bytes;
+        last->range.just_read = last->range.just_read && range.just_read;
     } else {
         add_piece(plan, (struct piece){PIECE_RANGE, range});
     }

@@ -24,6 +24,7 @@ struct span span_of(const char *text);
 bool span_equal(struct span a, struct span b);
 bool span_equal_ignoring_case(struct span a, struct span b);
 
+/* Whether `byte` is among the bytes; an empty span holds none. */
 bool span_holds(struct span span, char byte);
 
 /* Takes the bytes up to the first space off `rest` and returns them; that one space is dropped.

@@ -44,8 +44,8 @@ struct mbox_from {
     int64_t time;
 };
 
-/* Of what was asked for, these many bytes decide. */
-#define MBOX_LOOK_BYTES 7
+/* What decides whether a Content-Length is right: its last byte, and CRLF and "From " behind it. */
+#define MBOX_LOOK_BYTES 8
 
 /* Spans are borrowed until the next call, from the input or from the reader. */
 struct mbox_news {
@@ -93,9 +93,10 @@ struct mbox_news mbox_read(struct mbox_reader *reader, struct span *input);
 struct mbox_news mbox_read_end(struct mbox_reader *reader);
 
 /* The answer to MBOX_LOOK, which the dialects with Content-Length ask, before the next mbox_read:
- * up to MBOX_LOOK_BYTES bytes at that offset, fewer only at the end of the file. `inside` is false
- * where the file ends before the offset, or where the caller cannot look. Content-Length counts
- * only if the message ends there: at an empty line and "From ", or at the end of the file. */
+ * up to MBOX_LOOK_BYTES bytes at that offset, fewer only where the file ends, none where it has
+ * ended before. `inside` is false where the caller cannot look. Content-Length counts only if the
+ * message ends there: at an empty line that "From " or the end of the file follows, or at the end
+ * of the file itself. */
 void mbox_looked(struct mbox_reader *reader, bool inside, struct span bytes);
 
 /* Whether a line (without its end) can begin a message, and what it says: "From ", and somewhere

@@ -31,7 +31,7 @@ struct mbox_news mbox_read(struct mbox_reader *reader, struct span *input)
     }
     reader->offset += before - input->length;
     if (news.event == MBOX_LOOK)
-        news.look_offset = reader->offset + reader->claim;
+        news.look_offset = reader->offset + reader->claim - 1;
     return news;
 }
 
@@ -299,11 +299,12 @@ static bool mbox_start_line(struct mbox_reader *reader, struct span *input, stru
     return decide_line(reader, news);
 }
 
+/* The first byte only shows that the file does not end before the message does. */
 void mbox_looked(struct mbox_reader *reader, bool inside, struct span bytes)
 {
     must(reader->place == MBOX_ASKING && bytes.length <= MBOX_LOOK_BYTES);
-    size_t end = bytes.length > 0 && bytes.bytes[0] == '\r' ? 1 : 0;
-    bool right = inside && bytes.length == 0;
+    bool right = inside && bytes.length == 1;
+    size_t end = bytes.length > 1 && bytes.bytes[1] == '\r' ? 2 : 1;
     if (inside && end < bytes.length && bytes.bytes[end] == '\n') {
         struct span behind = {bytes.bytes + end + 1, bytes.length - end - 1};
         right = behind.length == 0 || (behind.length >= 5 && is_from_so_far(behind));

@@ -178,8 +178,7 @@ static enum mail_result mark_dead(struct map_walk *walk)
         if (!good || !mark_expunge(walk, ordinal, &record))
             return MAIL_PERMANENT;
         if (record.live_count == 0) {
-            /* What lies before does not matter any more, and may be gone: an emptied index that
-             * was to be cut off, had a crash not come first. */
+            /* An emptied maildrop: its older expunges need not be read. */
             mark_range(walk, 0, (uint64_t)ordinal + 1);
             return MAIL_DONE;
         }

@@ -18,6 +18,10 @@
 /* A smaller stretch of dead mail is not worth the file system's journal; compaction gets it. */
 #define PUNCH_BYTES_MIN (16 * 1024)
 
+/* Records that the index of an emptied maildrop may keep: 64 KiB, which cost a session one read of
+ * a few of them, and the mails that made them share the price of the rewrite. */
+#define EMPTY_RECORDS_MAX 512
+
 /* Goes over the marked messages in the order of their numbers. */
 struct marked {
     struct native *native;
@@ -218,13 +222,16 @@ static enum mail_result marked_next(struct marked *marked, bool *out_end)
     return good ? MAIL_DONE : MAIL_PERMANENT;
 }
 
-/* Nothing is live: the files become as they were made. No sync: should a crash undo one or both,
- * what comes back are records that an expunge of everything follows, or bytes that no record names.
- */
-static void empty_files(struct native *native, const struct disk_access *access)
+/* Nothing is live: the whole wire goes. The index is not cut in place: power could go when the
+ * zeros behind its new end are on the disk and its new size is not, and a last record that is gone
+ * so would bring back what it removed. It keeps its dead records until a rewrite is worth its
+ * syncs. */
+static void empty_files(struct native *native, const struct disk_access *access,
+                        const struct native_tail *tail)
 {
-    if (disk_truncate(access->disk, native->index, RECORD_BYTES) == 0)
-        (void)disk_truncate(access->disk, native->wire, 0);
+    (void)disk_truncate(access->disk, native->wire, 0);
+    if (tail->record_count >= EMPTY_RECORDS_MAX)
+        (void)compact_index(access, native->path, native->index, tail);
 }
 
 static void punch(const struct native *native, const struct disk_access *access, uint64_t offset,
@@ -261,7 +268,7 @@ static void give_space_back(struct native *native, const struct disk_access *acc
     if (native_wire_open(native, access) != MAIL_DONE)
         return;
     if (tail->record.live_count == 0) {
-        empty_files(native, access);
+        empty_files(native, access, tail);
         return;
     }
     punch_marked(native, access, marks);

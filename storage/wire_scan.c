@@ -26,6 +26,7 @@ struct walk {
 static enum mail_result fill(struct wire_scan *scan, uint64_t offset, uint64_t end);
 static bool read_first_line(const char *bytes, uint32_t count, uint32_t *out_octets,
                             uint32_t *out_line_bytes);
+static uint32_t find_candidate(const char *bytes, uint32_t count);
 static bool walk_byte(struct walk *walk, char byte);
 static bool walk_line_end(struct walk *walk);
 
@@ -79,9 +80,9 @@ enum mail_result wire_scan_next(struct wire_scan *scan, uint64_t offset, uint64_
         enum mail_result result = fill(scan, offset, end);
         if (result != MAIL_DONE || scan->buffered == 0)
             return result;
-        const char *plus = memchr(scan->buffer, '+', scan->buffered);
-        offset += plus ? (uint64_t)(plus - scan->buffer) : scan->buffered;
-        if (!plus)
+        uint32_t at = find_candidate(scan->buffer, scan->buffered);
+        offset += at;
+        if (at == scan->buffered)
             continue;
         result = wire_scan_at(scan, offset, end, out_message, out_found);
         if (result != MAIL_DONE || *out_found)
@@ -145,6 +146,23 @@ static bool read_first_line(const char *bytes, uint32_t count, uint32_t *out_oct
     *out_octets = (uint32_t)octets;
     *out_line_bytes = record_first_line(*out_octets, line);
     return *out_line_bytes <= count && memcmp(bytes, line, *out_line_bytes) == 0;
+}
+
+/* Where the first bytes that can begin a message are, also when the buffer ends in them; else
+ * `count`. */
+static uint32_t find_candidate(const char *bytes, uint32_t count)
+{
+    static const char begin[4] = {'+', 'O', 'K', ' '};
+    for (uint32_t at = 0; at < count; at++) {
+        const char *plus = memchr(bytes + at, '+', count - at);
+        if (!plus)
+            return count;
+        at = (uint32_t)(plus - bytes);
+        uint32_t there = count - at < sizeof(begin) ? count - at : sizeof(begin);
+        if (memcmp(plus, begin, there) == 0)
+            return at;
+    }
+    return count;
 }
 
 /* One byte behind the first line; false where it can not be the wire form of anything. */
