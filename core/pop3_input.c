@@ -49,6 +49,8 @@ void pop3_input_settle(struct pop3_conn *conn)
     struct shard *shard = conn->shard;
     uint32_t limit = shard->server->config.pipelined_bytes_max;
     if (conn->backlog != NULL && conn->input.length == 0) {
+        if (!conn->logged_in)
+            password_wipe(conn->backlog, pop3_input_block_bytes(&shard->server->config));
         slab_give(&shard->backlogs, conn->backlog);
         conn->backlog = NULL;
     }
@@ -78,8 +80,12 @@ static void received(struct op *op, int result, uint32_t flags)
     struct pop3_conn *conn = (struct pop3_conn *)((char *)op - offsetof(struct pop3_conn, receive));
     struct shard *shard = conn->shard;
     if (result > 0) {
+        char *bytes = buffers_bytes(&shard->buffers, flags);
+        bool was_logged_in = conn->logged_in;
         if (!conn->shut)
-            take(conn, buffers_bytes(&shard->buffers, flags), (size_t)result);
+            take(conn, bytes, (size_t)result);
+        if (!was_logged_in)
+            password_wipe(bytes, (size_t)result);
         buffers_give(&shard->buffers, flags);
     } else if (result == -ENOBUFS) {
         starve(conn);
