@@ -36,7 +36,8 @@ WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-pr
 	$(if $(WERROR),-Werror)
 ALL_CFLAGS := -std=gnu17 -O2 -g $(WARNINGS) -fPIE -I. -DRINGPOST_VERSION='"$(VERSION)"' -MMD -MP
 ifneq ($(SAN),)
-ALL_CFLAGS += -O1 -fno-omit-frame-pointer -fsanitize=$(SAN) \
+# What gcc guesses about variables at -O1 is often wrong; the plain build is asked instead.
+ALL_CFLAGS += $(if $(is_clang),,-Wno-maybe-uninitialized) -O1 -fno-omit-frame-pointer -fsanitize=$(SAN) \
 	$(if $(findstring undefined,$(SAN)),-fno-sanitize-recover=undefined)
 ALL_LDFLAGS := -fsanitize=$(subst fuzzer-no-link$(comma),,$(SAN))
 LIBRARIES := $(filter-out jemalloc,$(LIBRARIES))
@@ -58,7 +59,7 @@ endif
 
 # ---- what has to be there before anything is compiled
 goals := $(or $(MAKECMDGOALS),all)
-ifneq ($(filter-out help deps demo check house format clean uninstall,$(goals)),)
+ifneq ($(filter-out help deps demo check house fuzz format clean uninstall,$(goals)),)
 ifeq ($(shell pkg-config --exists 'liburing >= 2.3' $(LIBRARIES) 2>/dev/null && echo yes),)
 $(error Libraries that Ringpost needs are missing: run "make deps")
 endif
@@ -67,6 +68,11 @@ flags := $(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS)
 ifneq ($(file <$(BUILD)/flags),$(flags))
 $(shell mkdir -p $(BUILD))
 $(file >$(BUILD)/flags,$(flags))
+endif
+# A file came or went: the archives are made again, so that none keeps what is no longer there.
+files := $(PROTO) $(STORAGE) $(CORE) $(SUPPORT)
+ifneq ($(file <$(BUILD)/files),$(files))
+$(file >$(BUILD)/files,$(files))
 endif
 endif
 
@@ -102,16 +108,16 @@ $(PROGRAMS) $(UNIT_PROGRAMS) $(REPLAYS) $(FUZZ_PROGRAMS) $(MICRO_PROGRAMS):
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) \
 		-Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LDLIBS)
 
-$(BUILD)/%.a:
+$(BUILD)/%.a: $(BUILD)/files
 	$(call say,AR,$@)
-	$(Q)rm -f $@ && $(AR) rcs $@ $^
+	$(Q)rm -f $@ && $(AR) rcs $@ $(filter %.o,$^)
 
 $(BUILD)/%.o: %.c $(BUILD)/flags
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) $(with_system) -c -o $@ $<
 
-$(BUILD)/flags: ;
+$(BUILD)/flags $(BUILD)/files: ;
 .SECONDARY:
 .DELETE_ON_ERROR:
 -include $(patsubst %.o,%.d,$(call objects,$(PROTO) $(STORAGE) $(CORE) core/main.c $(TOOLS) $(SUPPORT) \
@@ -147,7 +153,7 @@ check: ## install what is missing, build, and run every test
 	@WERROR=$(WERROR) tools/check
 
 house: ## the rules of the house: layers, sizes, comments, formatting
-	@$(MAKE) CC=gcc SAN= COV= archives
+	@$(MAKE) -s CC=gcc SAN= COV= archives
 	$(Q)tools/check_house
 archives: $(BUILD)/proto.a $(BUILD)/storage.a
 
@@ -157,7 +163,7 @@ format: ## format every C file with clang-format
 # ---- for people
 demo: ## install what is missing, build, and serve two users' mail on 127.0.0.1:1110
 	@tools/deps build
-	@$(MAKE) SAN= COV= all
+	@$(MAKE) -s SAN= COV= all
 	$(Q)tools/demo
 
 deps: ## install the libraries and programs that are missing (apt-get)

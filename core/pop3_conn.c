@@ -150,12 +150,16 @@ static bool step(struct pop3_conn *conn)
             return false;
         hand_over(conn, &answer);
         return true;
+    case POP3_ASK_COMMIT:
+        /* Messages that are still to be sent must have left before their space is given back. */
+        if (!flush(conn, conn->plan->piece_count))
+            return false;
+        /* fall through */
     case POP3_ASK_AUTH:
     case POP3_ASK_OPEN:
     case POP3_ASK_FACTS:
     case POP3_ASK_BODY:
     case POP3_ASK_TOP:
-    case POP3_ASK_COMMIT:
         if (pop3_request(conn, &answer) == POP3_REQUEST_ANSWERED) {
             hand_over(conn, &answer);
             return true;

@@ -120,7 +120,9 @@ static uint32_t window_size(const struct pop3 *session, const struct plan *plan)
     size_t wanted = (plan_text_room(plan) - LISTING_FRAME) / line_max;
     size_t left = session->view.count - session->number + 1;
     if (wanted > left) {
-        wanted = left;
+        /* Who asks for one message means that one, and is refused where it is damaged; in a listing
+         * it keeps its place. So never fewer than two, even if there are no two. */
+        wanted = left > 2 ? left : 2;
     }
     return wanted > POP3_FACTS_MAX ? POP3_FACTS_MAX : (uint32_t)wanted;
 }

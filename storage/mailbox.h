@@ -24,7 +24,8 @@ struct mailbox_driver {
     enum mail_result (*open)(struct mailbox *mailbox, const struct disk_access *access,
                              const char *path, struct mail_view *out_view);
 
-    /* Facts of messages first..first+wanted-1, or fewer, at least one. */
+    /* Facts of messages first..first+wanted-1, or as many as there are, or fewer; at least one.
+     * With `wanted` 1 a damaged message is MAIL_PERMANENT; in a listing it keeps its place. */
     enum mail_result (*facts)(struct mailbox *mailbox, const struct disk_access *access,
                               uint32_t first, uint32_t wanted, struct mail_fact *out_facts,
                               uint32_t *out_count);

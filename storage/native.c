@@ -6,7 +6,6 @@
  */
 #include "storage/native.h"
 
-#include "proto/dot.h"
 #include "proto/must.h"
 #include "storage/crc32c.h"
 #include "storage/mailbox.h"
@@ -32,7 +31,8 @@ static enum mail_result native_commit(struct mailbox *mailbox, const struct disk
                                       const uint64_t *marks);
 static void native_close(struct mailbox *mailbox, struct disk *disk);
 static enum mail_result message_find(struct native *native, const struct disk_access *access,
-                                     uint32_t number, struct record *out_record);
+                                     uint32_t number, struct native_place *out_place);
+static bool place_of(const char *bytes, uint32_t ordinal, struct native_place *out_place);
 static void fact_of(const char *bytes, uint32_t ordinal, struct mail_fact *out_fact);
 static bool is_delivery(const char *bytes, uint32_t ordinal, struct record *out_record);
 
@@ -107,14 +107,17 @@ static enum mail_result native_body(struct mailbox *mailbox, const struct disk_a
                                     uint32_t number, struct mail_range *out_range)
 {
     struct native *native = &mailbox->native;
-    struct record record;
-    enum mail_result result = message_find(native, access, number, &record);
+    struct native_place place;
+    bool just_read = false;
+    enum mail_result result = message_find(native, access, number, &place);
     if (result == MAIL_DONE)
-        result = native_wire_check(native, access, number, &record);
+        result = native_wire_check(native, access, number, &place, &just_read);
     if (result != MAIL_DONE)
         return result;
-    *out_range = (struct mail_range){
-        .file = native->wire, .offset = record.offset, .bytes = record.wire_bytes};
+    *out_range = (struct mail_range){.file = native->wire,
+                                     .offset = place.offset,
+                                     .bytes = place.wire_bytes,
+                                     .just_read = just_read};
     return MAIL_DONE;
 }
 
@@ -122,20 +125,21 @@ static enum mail_result native_top(struct mailbox *mailbox, const struct disk_ac
                                    uint32_t number, uint64_t lines, struct mail_range *out_range)
 {
     struct native *native = &mailbox->native;
-    struct record record;
+    struct native_place place;
+    bool just_read = false;
     uint64_t bytes;
-    enum mail_result result = message_find(native, access, number, &record);
+    enum mail_result result = message_find(native, access, number, &place);
     if (result == MAIL_DONE)
-        result = native_wire_check(native, access, number, &record);
+        result = native_wire_check(native, access, number, &place, &just_read);
     if (result == MAIL_DONE)
-        result = native_wire_top(native, access, &record, lines, &bytes);
+        result = native_wire_top(native, access, &place, lines, &bytes);
     if (result != MAIL_DONE)
         return result;
     char line[RECORD_FIRST_LINE_MAX];
-    *out_range =
-        (struct mail_range){.file = native->wire,
-                            .offset = record.offset + record_first_line(record.octets, line),
-                            .bytes = bytes};
+    *out_range = (struct mail_range){.file = native->wire,
+                                     .offset = place.offset + record_first_line(place.octets, line),
+                                     .bytes = bytes,
+                                     .just_read = just_read};
     return MAIL_DONE;
 }
 
@@ -158,19 +162,41 @@ static void native_close(struct mailbox *mailbox, struct disk *disk)
     native->index = -1;
 }
 
-/* The delivery record of a message, its lengths checked against each other. */
+/* Where a message lies, its lengths checked against each other; its neighbours are looked up with
+ * it. A damaged record ends the look ahead, and is met when its own turn comes. */
 static enum mail_result message_find(struct native *native, const struct disk_access *access,
-                                     uint32_t number, struct record *out_record)
+                                     uint32_t number, struct native_place *out_place)
 {
-    uint32_t ordinal, run;
-    enum mail_result result = native_map_locate(native, access, number, &ordinal, &run);
-    if (result == MAIL_DONE)
-        result = native_records_read(access, native->index, ordinal, 1);
-    if (result != MAIL_DONE)
-        return result;
-    return is_delivery(access->scratch, ordinal, out_record) && native_wire_lengths_fit(out_record)
-               ? MAIL_DONE
-               : MAIL_PERMANENT;
+    uint32_t index = number - native->place_number;
+    if (number < native->place_number || index >= native->place_count) {
+        uint32_t ordinal, run;
+        enum mail_result result = native_map_locate(native, access, number, &ordinal, &run);
+        run = run < NATIVE_PLACES ? run : NATIVE_PLACES;
+        if (result == MAIL_DONE)
+            result = native_records_read(access, native->index, ordinal, run);
+        if (result != MAIL_DONE)
+            return result;
+        native->place_number = number;
+        native->place_count = 0;
+        while (native->place_count < run &&
+               place_of(access->scratch + (size_t)native->place_count * RECORD_BYTES,
+                        ordinal + native->place_count, &native->places[native->place_count]))
+            native->place_count++;
+        index = 0;
+    }
+    if (index >= native->place_count)
+        return MAIL_PERMANENT;
+    *out_place = native->places[index];
+    return MAIL_DONE;
+}
+
+static bool place_of(const char *bytes, uint32_t ordinal, struct native_place *out_place)
+{
+    struct record record;
+    if (!is_delivery(bytes, ordinal, &record))
+        return false;
+    *out_place = native_wire_place(&record);
+    return native_wire_lengths_fit(out_place);
 }
 
 static bool is_delivery(const char *bytes, uint32_t ordinal, struct record *out_record)

@@ -27,6 +27,15 @@ struct native_run {
     uint32_t count;
 };
 
+/* Messages whose places in the wire file are read together: sessions fetch them in order. */
+#define NATIVE_PLACES 8
+
+/* What sending a message needs of its record. */
+struct native_place {
+    uint64_t offset;
+    uint32_t wire_bytes, octets, header_bytes, wire_crc;
+};
+
 struct native {
     int index;             /* handle, or -1: a user without a maildrop */
     int wire;              /* handle, or -1 while not needed */
@@ -39,6 +48,9 @@ struct native {
     uint32_t run_number;  /* the number of the first message of runs[0] */
     uint8_t run_count;    /* 0: not read yet */
     struct native_run runs[NATIVE_RUNS_MAX];
+    uint32_t place_number; /* places[i] is that of message place_number + i */
+    uint8_t place_count;
+    struct native_place places[NATIVE_PLACES];
     const char *path; /* the maildrop's folder; the owner's, outlives the mailbox */
 };
 

@@ -13,7 +13,8 @@
 static enum mail_result cut_torn_tail(struct native_group *group);
 static enum mail_result check_leftover(struct native_group *group, uint64_t size);
 static void encode_last(struct native_group *group, bool commit);
-static enum mail_result write_buffered(struct native_group *group);
+static enum mail_result write_up_to(struct native_group *group, uint32_t end);
+static enum mail_result write_durably(struct native_group *group, uint32_t end);
 
 static uint64_t log_bytes(const struct native_tail *tail)
 {
@@ -43,7 +44,7 @@ enum mail_result native_group_add(struct native_group *group, struct record *rec
     if (group->count > 0) {
         encode_last(group, false);
         if (group->count - group->written == NATIVE_GROUP_BUFFERED) {
-            enum mail_result result = write_buffered(group);
+            enum mail_result result = write_up_to(group, group->count);
             if (result != MAIL_DONE)
                 return result;
         }
@@ -57,15 +58,17 @@ enum mail_result native_group_add(struct native_group *group, struct record *rec
 enum mail_result native_group_end(struct native_group *group, struct native_tail *out_tail)
 {
     must(group->count > 0);
+    /* The record that commits is written when those before it are durable: whoever finds it at the
+     * end of the log need not look at them. */
+    if (group->count > 1) {
+        enum mail_result result = write_durably(group, group->count - 1);
+        if (result != MAIL_DONE)
+            return result;
+    }
     encode_last(group, true);
-    enum mail_result result = write_buffered(group);
+    enum mail_result result = write_durably(group, group->count);
     if (result != MAIL_DONE)
         return result;
-    int error = disk_sync(group->access->disk, group->index);
-    if (error < 0) {
-        native_group_cancel(group);
-        return native_result(error);
-    }
     *out_tail = (struct native_tail){group->last, group->tail.record_count + group->count};
     return MAIL_DONE;
 }
@@ -132,14 +135,27 @@ static void encode_last(struct native_group *group, bool commit)
     group->previous_crc = group->last.crc;
 }
 
-/* Writes all records that have been encoded: those up to `count`. */
-static enum mail_result write_buffered(struct native_group *group)
+/* Writes the records before `end`, which have been encoded. */
+static enum mail_result write_up_to(struct native_group *group, uint32_t end)
 {
-    uint32_t count = group->count - group->written;
+    uint32_t count = end - group->written;
     uint64_t place = log_bytes(&group->tail) + (uint64_t)group->written * RECORD_BYTES;
-    group->written += count; /* also where it fails: some bytes may be there */
+    group->written = end; /* also where it fails: some bytes may be there */
     int error = disk_write(group->access->disk, group->index, group->buffer,
                            (size_t)count * RECORD_BYTES, place);
+    if (error < 0) {
+        native_group_cancel(group);
+        return native_result(error);
+    }
+    return MAIL_DONE;
+}
+
+static enum mail_result write_durably(struct native_group *group, uint32_t end)
+{
+    enum mail_result result = end > group->written ? write_up_to(group, end) : MAIL_DONE;
+    if (result != MAIL_DONE)
+        return result;
+    int error = disk_sync(group->access->disk, group->index);
     if (error < 0) {
         native_group_cancel(group);
         return native_result(error);

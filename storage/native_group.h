@@ -33,7 +33,9 @@ enum mail_result native_group_begin(struct native_group *group, const struct dis
  * MAIL_TOO_BIG beyond RECORD_GROUP_MAX or NATIVE_RECORDS_MAX. */
 enum mail_result native_group_add(struct native_group *group, struct record *record);
 
-/* Commits the group, which must have a record, and syncs. Sets `out_tail` on MAIL_DONE only. */
+/* Commits the group, which must have a record, and syncs; a group of more than one is synced twice,
+ * so that the record that commits is never there without the others. Sets `out_tail` on MAIL_DONE
+ * only. */
 enum mail_result native_group_end(struct native_group *group, struct native_tail *out_tail);
 
 /* Takes back what was written. */

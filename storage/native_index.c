@@ -36,15 +36,6 @@ struct tail_walk {
     uint32_t damaged;     /* slots so far */
 };
 
-/* A record that is the tail if `missing` more records of its group are there before it. */
-struct tail_candidate {
-    struct native_tail tail;
-    uint32_t missing;
-    bool checks_crc;   /* whether the record above is good, and names this one's checksum: */
-    uint32_t next_crc; /* its previous_crc */
-    bool behind_damage;
-};
-
 static enum mail_result index_open_once(const struct disk_access *access, const char *path,
                                         enum disk_lock lock, int *out_file,
                                         struct native_tail *out_tail);
@@ -93,7 +84,7 @@ enum mail_result native_tail_read(const struct disk_access *access, int index,
         return native_result(got);
     struct record record;
     if (got == RECORD_BYTES && native_slot_read(bytes, end - 1, &record) == NATIVE_SLOT_GOOD &&
-        record.commit && record.group_index == 0) {
+        record.commit) {
         *out_tail = (struct native_tail){record, end};
         return MAIL_DONE;
     }
@@ -261,62 +252,31 @@ static enum mail_result walk_slot(struct tail_walk *walk, uint32_t ordinal,
     return MAIL_DONE;
 }
 
-/* Whether a slot can be the record before the last one that was seen of the candidate's group. */
-static bool candidate_fits(const struct tail_candidate *candidate, enum native_slot slot,
-                           const struct record *record)
+/* A record can be the tail if it commits, because then those of its group are durable before it
+ * (native_group.c). Only damage behind it justifies to do without, and half an UPDATE is never
+ * shown. */
+static bool ends_log(const struct tail_walk *walk, const struct record *record)
 {
-    switch (slot) {
-    case NATIVE_SLOT_GOOD:
-        return !record->commit && record->group_index == candidate->missing - 1 &&
-               (!candidate->checks_crc || record->crc == candidate->next_crc);
-    case NATIVE_SLOT_BLANK:
-        return false;
-    case NATIVE_SLOT_DAMAGED:
-        return true;
-    }
-    return false;
-}
-
-/* Whether a record can be the tail, as far as it can tell itself. Behind it only damage justifies
- * to do without the commit, and half an UPDATE is never shown. */
-static bool candidate_begins(const struct tail_walk *walk, uint32_t ordinal,
-                             const struct record *record)
-{
-    if (record->group_index > 0 && record->group_index >= ordinal)
-        return false;
     return record->commit || (walk->damaged > 0 && record->kind == RECORD_DELIVERY);
 }
 
 static enum mail_result tail_search(struct tail_walk *walk, uint32_t end,
                                     struct native_tail *out_tail)
 {
-    struct tail_candidate candidate = {0};
     for (uint32_t ordinal = end; ordinal-- > 0;) {
         enum native_slot slot;
         struct record record;
         enum mail_result result = walk_slot(walk, ordinal, &slot, &record);
         if (result != MAIL_DONE)
             return result;
-        if (candidate.missing > 0 && candidate_fits(&candidate, slot, &record)) {
-            candidate.missing--;
-        } else if (slot == NATIVE_SLOT_GOOD && candidate_begins(walk, ordinal, &record)) {
-            candidate = (struct tail_candidate){.tail = {record, ordinal + 1},
-                                                .missing = record.group_index,
-                                                .behind_damage = walk->damaged > 0};
-        } else {
-            candidate.missing = 0;
-            candidate.tail.record_count = 0;
+        if (slot == NATIVE_SLOT_GOOD && ends_log(walk, &record)) {
+            if (walk->damaged > 0 && record.live_count == 0)
+                return MAIL_PERMANENT;
+            *out_tail = (struct native_tail){record, ordinal + 1};
+            return MAIL_DONE;
         }
         if (slot == NATIVE_SLOT_DAMAGED)
             walk->damaged++;
-        if (candidate.missing == 0 && candidate.tail.record_count > 0) {
-            if (candidate.behind_damage && candidate.tail.record.live_count == 0)
-                return MAIL_PERMANENT;
-            *out_tail = candidate.tail;
-            return MAIL_DONE;
-        }
-        candidate.checks_crc = slot == NATIVE_SLOT_GOOD;
-        candidate.next_crc = candidate.checks_crc ? record.previous_crc : 0;
     }
     return MAIL_PERMANENT;
 }

@@ -15,8 +15,9 @@
 #define WINDOW_MAX   (WINDOW_BYTES / RECORD_BYTES)
 #define WINDOW_FIRST 16
 
-/* Ordinals of which the bitmap can tell at once. */
-#define STRETCH_ORDINALS ((DISK_SCRATCH_BYTES - WINDOW_BYTES) * 8)
+/* Ordinals of which the bitmap can tell at once; a word less than there is memory for, because it
+ * begins at the next address that is good for words. */
+#define STRETCH_ORDINALS ((DISK_SCRATCH_BYTES - WINDOW_BYTES) * 8 - 64)
 
 /* Reads records one below the other. */
 struct map_walk {
@@ -106,7 +107,9 @@ static enum mail_result runs_load(struct native *native, const struct disk_acces
     if (access->patience == DISK_NOW && native->record_count > NATIVE_MAP_NOW_RECORDS)
         return MAIL_LATER;
     struct map_walk walk = {.native = native, .access = access, .window_next = WINDOW_FIRST};
-    walk.dead = (uint64_t *)(void *)(access->scratch + WINDOW_BYTES);
+    uintptr_t over = (uintptr_t)access->scratch % sizeof *walk.dead;
+    size_t skip = over > 0 ? sizeof *walk.dead - over : 0;
+    walk.dead = (uint64_t *)(void *)(access->scratch + WINDOW_BYTES + skip);
     struct map_runs runs = {.number = number};
     for (uint64_t first = 0; first < native->record_count; first += STRETCH_ORDINALS) {
         uint64_t end = first + STRETCH_ORDINALS;

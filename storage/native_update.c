@@ -250,7 +250,8 @@ static void punch_marked(struct native *native, const struct disk_access *access
     bool over = false;
     while (marked_next(&marked, &over) == MAIL_DONE && !over) {
         const struct record *record = &marked.record;
-        if (!native_wire_lengths_fit(record))
+        struct native_place place = native_wire_place(record);
+        if (!native_wire_lengths_fit(&place))
             continue;
         if (record->offset != end) {
             punch(native, access, offset, end);

@@ -20,16 +20,22 @@ static const char wire_end[] = "\r\n.\r\n";
 
 static bool is_checked(const struct native *native, uint32_t number);
 static void set_checked(struct native *native, uint32_t number);
-static bool window_fits(const struct record *record, const char *window, uint32_t done,
+static bool window_fits(const struct native_place *message, const char *window, uint32_t done,
                         uint32_t bytes);
 
-bool native_wire_lengths_fit(const struct record *record)
+struct native_place native_wire_place(const struct record *record)
+{
+    return (struct native_place){record->offset, record->wire_bytes, record->octets,
+                                 record->header_bytes, record->wire_crc};
+}
+
+bool native_wire_lengths_fit(const struct native_place *place)
 {
     char line[RECORD_FIRST_LINE_MAX];
-    uint32_t frame = record_first_line(record->octets, line) + END_BYTES;
-    return record->offset <= (uint64_t)INT64_MAX - UINT32_MAX && record->wire_bytes >= frame &&
-           record->octets <= record->wire_bytes - frame &&
-           record->header_bytes <= record->wire_bytes - frame;
+    uint32_t frame = record_first_line(place->octets, line) + END_BYTES;
+    return place->offset <= (uint64_t)INT64_MAX - UINT32_MAX && place->wire_bytes >= frame &&
+           place->octets <= place->wire_bytes - frame &&
+           place->header_bytes <= place->wire_bytes - frame;
 }
 
 enum mail_result native_wire_open(struct native *native, const struct disk_access *access)
@@ -42,42 +48,46 @@ enum mail_result native_wire_open(struct native *native, const struct disk_acces
 }
 
 enum mail_result native_wire_check(struct native *native, const struct disk_access *access,
-                                   uint32_t number, const struct record *record)
+                                   uint32_t number, const struct native_place *message,
+                                   bool *out_just_read)
 {
+    *out_just_read = false;
     enum mail_result result = native_wire_open(native, access);
     if (result != MAIL_DONE || is_checked(native, number))
         return result;
-    if (access->patience == DISK_NOW && record->wire_bytes > NATIVE_CHECK_NOW_BYTES)
+    if (access->patience == DISK_NOW && message->wire_bytes > NATIVE_CHECK_NOW_BYTES)
         return MAIL_LATER;
 
     uint32_t crc = 0;
-    for (uint32_t done = 0; done < record->wire_bytes;) {
-        uint32_t left = record->wire_bytes - done;
+    for (uint32_t done = 0; done < message->wire_bytes;) {
+        uint32_t left = message->wire_bytes - done;
         uint32_t bytes = left < DISK_SCRATCH_BYTES ? left : DISK_SCRATCH_BYTES;
         if (left > bytes && left - bytes < WIRE_END_BYTES)
             bytes -= WIRE_END_BYTES; /* the end is looked at in one piece */
         int64_t got = disk_read(access->disk, native->wire, access->scratch, bytes,
-                                record->offset + done, access->patience);
+                                message->offset + done, access->patience);
         if (got < 0)
             return native_result(got);
-        if (got != bytes || !window_fits(record, access->scratch, done, bytes))
+        if (got != bytes || !window_fits(message, access->scratch, done, bytes))
             return MAIL_PERMANENT;
         crc = crc32c(crc, access->scratch, bytes);
         done += bytes;
     }
-    if (crc != record->wire_crc)
+    if (crc != message->wire_crc)
         return MAIL_PERMANENT;
     set_checked(native, number);
+    *out_just_read = true;
     return MAIL_DONE;
 }
 
 enum mail_result native_wire_top(struct native *native, const struct disk_access *access,
-                                 const struct record *record, uint64_t lines, uint64_t *out_bytes)
+                                 const struct native_place *message, uint64_t lines,
+                                 uint64_t *out_bytes)
 {
     char line[RECORD_FIRST_LINE_MAX];
-    uint32_t first = record_first_line(record->octets, line);
-    uint32_t end = record->wire_bytes - END_BYTES;
-    uint32_t place = first + record->header_bytes;
+    uint32_t first = record_first_line(message->octets, line);
+    uint32_t end = message->wire_bytes - END_BYTES;
+    uint32_t place = first + message->header_bytes;
     uint32_t now_end = access->patience == DISK_NOW && end - place > NATIVE_CHECK_NOW_BYTES
                            ? place + NATIVE_CHECK_NOW_BYTES
                            : end;
@@ -87,7 +97,7 @@ enum mail_result native_wire_top(struct native *native, const struct disk_access
         uint32_t left = now_end - place;
         uint32_t bytes = left < DISK_SCRATCH_BYTES ? left : DISK_SCRATCH_BYTES;
         int64_t got = disk_read(access->disk, native->wire, access->scratch, bytes,
-                                record->offset + place, access->patience);
+                                message->offset + place, access->patience);
         if (got < 0)
             return native_result(got);
         if (got != bytes)
@@ -99,14 +109,14 @@ enum mail_result native_wire_top(struct native *native, const struct disk_access
 }
 
 /* The parts of the frame that lie in the window of `bytes` bytes at `done`. */
-static bool window_fits(const struct record *record, const char *window, uint32_t done,
+static bool window_fits(const struct native_place *message, const char *window, uint32_t done,
                         uint32_t bytes)
 {
     char line[RECORD_FIRST_LINE_MAX];
-    uint32_t line_bytes = record_first_line(record->octets, line);
+    uint32_t line_bytes = record_first_line(message->octets, line);
     if (done == 0 && memcmp(window, line, line_bytes) != 0)
         return false;
-    return done + bytes < record->wire_bytes ||
+    return done + bytes < message->wire_bytes ||
            memcmp(window + bytes - WIRE_END_BYTES, wire_end, WIRE_END_BYTES) == 0;
 }
 

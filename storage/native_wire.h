@@ -10,22 +10,27 @@
 #include "storage/native.h"
 #include "storage/native_format.h"
 
-/* Whether the lengths in a delivery record can be those of one message. */
-bool native_wire_lengths_fit(const struct record *record);
+/* What a delivery record says of its message's place, and whether its lengths can be those of one
+ * message. */
+struct native_place native_wire_place(const struct record *record);
+bool native_wire_lengths_fit(const struct native_place *place);
 
 /* Opens the wire file of the generation that the index names, if it is not open yet. Uses scratch.
  * MAIL_PERMANENT where the header record is damaged or the file is missing. */
 enum mail_result native_wire_open(struct native *native, const struct disk_access *access);
 
-/* Checks the message of a record whose lengths fit: inside the file, first line, end, checksum.
+/* Checks a message whose lengths fit: inside the file, first line, end, checksum.
  * Once passed, it is not read again as long as its neighbours are asked for. MAIL_PERMANENT where
- * it is damaged; MAIL_LATER for a large one with DISK_NOW. Uses scratch. */
+ * it is damaged; MAIL_LATER for a large one with DISK_NOW. `out_just_read` says whether all of it
+ * was read by this call. Uses scratch. */
 enum mail_result native_wire_check(struct native *native, const struct disk_access *access,
-                                   uint32_t number, const struct record *record);
+                                   uint32_t number, const struct native_place *message,
+                                   bool *out_just_read);
 
 /* How many bytes behind the first line TOP sends: header, blank line and `lines` lines of the body,
  * never the end. The message must have been checked. Uses scratch. */
 enum mail_result native_wire_top(struct native *native, const struct disk_access *access,
-                                 const struct record *record, uint64_t lines, uint64_t *out_bytes);
+                                 const struct native_place *message, uint64_t lines,
+                                 uint64_t *out_bytes);
 
 #endif

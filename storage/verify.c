@@ -26,7 +26,7 @@ static enum mail_result find_end(struct verify *verify);
 static enum mail_result open_wire(struct verify *verify);
 static enum mail_result find_only_wire(struct verify *verify, bool *out_found);
 static enum mail_result open_generation(struct verify *verify, uint32_t generation);
-static enum mail_result cut_tail(struct verify *verify);
+static enum mail_result settle(struct verify *verify);
 
 enum mail_result verify_maildrop(const struct disk_access *access, const char *path,
                                  const struct verify_options *options,
@@ -73,7 +73,7 @@ static enum mail_result run(struct verify *verify)
         result = verify_uidls(verify);
     if (result != MAIL_DONE || !verify->options->repair || verify->wire < 0)
         return result;
-    return verify->needs_rewrite ? verify_rewrite(verify) : cut_tail(verify);
+    return verify->needs_rewrite ? verify_rewrite(verify) : settle(verify);
 }
 
 /* Opens and locks whatever is at the index's name. MAIL_DONE with index -1 where nothing is. */
@@ -222,17 +222,19 @@ static enum mail_result open_generation(struct verify *verify, uint32_t generati
     return MAIL_DONE;
 }
 
-/* What a crash left behind the log is cut off, as the next append would do. */
-static enum mail_result cut_tail(struct verify *verify)
+/* What a crash left behind the log is cut off, as the next append would do; and the name of the
+ * index is made durable, in case that a repair or a compaction was killed before it did. */
+static enum mail_result settle(struct verify *verify)
 {
     struct disk *disk = verify->access->disk;
     uint64_t end = (uint64_t)verify->tail.record_count * RECORD_BYTES;
     int64_t size = disk_size(disk, verify->index);
     if (size < 0)
         return native_result(size);
-    if ((uint64_t)size == end)
-        return MAIL_DONE;
-    int result = disk_truncate(disk, verify->index, end);
+    int result = disk_sync_folder(disk, verify->path);
+    if (result < 0 || (uint64_t)size == end)
+        return maildrop_result(result);
+    result = disk_truncate(disk, verify->index, end);
     if (result == 0)
         result = disk_sync(disk, verify->index);
     verify->summary->repaired = result == 0;

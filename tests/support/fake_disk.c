@@ -1,0 +1,503 @@
+/* fake_disk: the port storage/disk.h on memory, for tests of what must survive.
+ *
+ * It owns names, handles, locks, faults and counters; the bytes are fake_file's. Changes of names
+ * wait in a log until a sync of their folder, and what is still in the log when the power goes may
+ * or may not have happened, each change by itself.
+ */
+#include "tests/support/fake_disk.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PATH_BYTES  512
+#define NAMES_MAX   256
+#define FILES_MAX   1024
+#define HANDLES_MAX 64
+#define CHANGES_MAX 1024
+
+#define NO_FILE   (-1)
+#define IS_FOLDER (-2)
+
+struct name {
+    char path[PATH_BYTES];
+    int file; /* in `files`, or IS_FOLDER */
+};
+
+struct names {
+    struct name items[NAMES_MAX];
+    uint32_t count;
+};
+
+/* Takes the name `from` away (or none: ""), gives `to` to the file (or none: NO_FILE). */
+struct change {
+    char from[PATH_BYTES];
+    char to[PATH_BYTES];
+    int file;
+};
+
+struct handle {
+    int file; /* NO_FILE: the handle is free */
+    bool writable;
+    bool holds[2]; /* by enum disk_lock */
+};
+
+struct disk {
+    struct names now;
+    struct names durable;
+    struct change changes[CHANGES_MAX];
+    uint32_t change_count;
+    struct fake_file files[FILES_MAX];
+    uint32_t file_count;
+    struct handle handles[HANDLES_MAX];
+    uint64_t calls[FAKE_CALL_COUNT];
+    uint64_t operations;
+    uint64_t fail_in, crash_in; /* 0: never */
+    int fail_error;
+    uint64_t wait_every, now_operations;
+    uint64_t random;
+    bool crashed;
+    bool refuses_punch;
+    _Alignas(16) char scratch[DISK_SCRATCH_BYTES];
+};
+
+static int begin(struct disk *disk, enum fake_call call);
+static int begin_patiently(struct disk *disk, enum fake_call call, enum disk_patience patience);
+static struct fake_file *file_of(struct disk *disk, int handle);
+static struct name *find(struct names *names, const char *path);
+static int new_file(struct disk *disk);
+static void apply(struct names *names, const struct change *change);
+static void change_names(struct disk *disk, const char *from, const char *to, int file);
+static bool is_in_folder(const char *path, const char *folder);
+static bool parent_is_there(struct names *names, const char *path);
+static void require(bool condition);
+
+int disk_open(struct disk *disk, const char *path, enum disk_mode mode, enum disk_patience patience)
+{
+    int result = begin_patiently(disk, FAKE_OPEN, patience);
+    if (result < 0)
+        return result;
+    if (!parent_is_there(&disk->now, path))
+        return -ENOENT;
+    struct name *name = find(&disk->now, path);
+    if (name && name->file == IS_FOLDER)
+        return -EISDIR;
+    if (!name && (mode == DISK_READ || mode == DISK_READ_WRITE))
+        return -ENOENT;
+    if (!name) {
+        change_names(disk, "", path, new_file(disk));
+        name = find(&disk->now, path);
+    } else if (mode == DISK_CREATE_NEW) {
+        fake_file_truncate(&disk->files[name->file], 0);
+    }
+    for (int handle = 0; handle < HANDLES_MAX; handle++) {
+        if (disk->handles[handle].file == NO_FILE) {
+            disk->handles[handle] =
+                (struct handle){.file = name->file, .writable = mode != DISK_READ};
+            return handle;
+        }
+    }
+    return -EMFILE;
+}
+
+void disk_close(struct disk *disk, int file)
+{
+    disk->calls[FAKE_CLOSE]++;
+    if (disk->crashed)
+        return;
+    require(file >= 0 && file < HANDLES_MAX && disk->handles[file].file != NO_FILE);
+    disk->handles[file] = (struct handle){.file = NO_FILE};
+}
+
+int64_t disk_size(struct disk *disk, int file)
+{
+    int result = begin(disk, FAKE_SIZE);
+    return result < 0 ? result : (int64_t)file_of(disk, file)->now_bytes;
+}
+
+int64_t disk_read(struct disk *disk, int file, void *buffer, size_t bytes, uint64_t offset,
+                  enum disk_patience patience)
+{
+    int result = begin_patiently(disk, FAKE_READ, patience);
+    if (result < 0)
+        return result;
+    return (int64_t)fake_file_read(file_of(disk, file), buffer, bytes, offset);
+}
+
+int disk_write(struct disk *disk, int file, const void *bytes, size_t count, uint64_t offset)
+{
+    bool was_crashed = disk->crashed;
+    int result = begin(disk, FAKE_WRITE);
+    if (was_crashed)
+        return result;
+    require(disk->handles[file].writable);
+    size_t part = result < 0 ? (size_t)(fake_random(&disk->random) % (count + 1)) : count;
+    fake_file_write(file_of(disk, file), bytes, part, offset);
+    return result;
+}
+
+int disk_sync(struct disk *disk, int file)
+{
+    bool was_crashed = disk->crashed;
+    int result = begin(disk, FAKE_SYNC);
+    if (was_crashed || disk->crashed)
+        return result; /* what of it got through is for the restart to say */
+    if (result < 0)
+        fake_file_sync_in_vain(file_of(disk, file), &disk->random);
+    else
+        fake_file_sync(file_of(disk, file));
+    return result;
+}
+
+int disk_truncate(struct disk *disk, int file, uint64_t bytes)
+{
+    int result = begin(disk, FAKE_TRUNCATE);
+    if (result < 0)
+        return result;
+    require(disk->handles[file].writable);
+    fake_file_truncate(file_of(disk, file), bytes);
+    return 0;
+}
+
+int disk_punch(struct disk *disk, int file, uint64_t offset, uint64_t bytes)
+{
+    int result = begin(disk, FAKE_PUNCH);
+    if (result < 0)
+        return result;
+    if (disk->refuses_punch)
+        return -EOPNOTSUPP;
+    require(disk->handles[file].writable && bytes > 0);
+    fake_file_punch(file_of(disk, file), offset, bytes);
+    return 0;
+}
+
+int disk_rename(struct disk *disk, const char *from, const char *to)
+{
+    int result = begin(disk, FAKE_RENAME);
+    if (result < 0)
+        return result;
+    struct name *name = find(&disk->now, from);
+    if (!name || !parent_is_there(&disk->now, to))
+        return -ENOENT;
+    struct name *replaced = find(&disk->now, to);
+    if (name->file == IS_FOLDER || (replaced && replaced->file == IS_FOLDER))
+        return -EISDIR;
+    if (strcmp(from, to) != 0)
+        change_names(disk, from, to, name->file);
+    return 0;
+}
+
+int disk_remove(struct disk *disk, const char *path)
+{
+    int result = begin(disk, FAKE_REMOVE);
+    if (result < 0)
+        return result;
+    struct name *name = find(&disk->now, path);
+    if (!name)
+        return -ENOENT;
+    if (name->file == IS_FOLDER)
+        return -EISDIR;
+    change_names(disk, path, "", NO_FILE);
+    return 0;
+}
+
+int disk_make_folder(struct disk *disk, const char *path)
+{
+    int result = begin(disk, FAKE_MAKE_FOLDER);
+    if (result < 0)
+        return result;
+    if (!parent_is_there(&disk->now, path))
+        return -ENOENT;
+    struct name *name = find(&disk->now, path);
+    if (name)
+        return name->file == IS_FOLDER ? 0 : -EEXIST;
+    change_names(disk, "", path, IS_FOLDER);
+    return 0;
+}
+
+int disk_sync_folder(struct disk *disk, const char *path)
+{
+    int result = begin(disk, FAKE_SYNC_FOLDER);
+    if (result < 0)
+        return result;
+    struct name *name = find(&disk->now, path);
+    if (path[0] != '\0' && strcmp(path, ".") != 0 && (!name || name->file != IS_FOLDER))
+        return -ENOENT;
+    uint32_t left = 0;
+    for (uint32_t i = 0; i < disk->change_count; i++) {
+        const struct change *change = &disk->changes[i];
+        if (is_in_folder(change->from[0] ? change->from : change->to, path))
+            apply(&disk->durable, change);
+        else
+            disk->changes[left++] = *change;
+    }
+    disk->change_count = left;
+    return 0;
+}
+
+int disk_lock(struct disk *disk, int file, enum disk_lock lock, enum disk_patience patience)
+{
+    int result = begin_patiently(disk, FAKE_LOCK, patience);
+    if (result < 0)
+        return result;
+    require(disk->handles[file].file != NO_FILE && disk->handles[file].writable);
+    for (int other = 0; other < HANDLES_MAX; other++) {
+        const struct handle *holder = &disk->handles[other];
+        if (other == file || holder->file != disk->handles[file].file || !holder->holds[lock])
+            continue;
+        if (lock == DISK_LOCK_SESSION)
+            return -EBUSY;
+        return patience == DISK_NOW ? -EAGAIN : -EDEADLK;
+    }
+    disk->handles[file].holds[lock] = true;
+    return 0;
+}
+
+void disk_unlock(struct disk *disk, int file, enum disk_lock lock)
+{
+    disk->calls[FAKE_UNLOCK]++;
+    if (!disk->crashed)
+        disk->handles[file].holds[lock] = false;
+}
+
+struct disk *fake_disk_make(void)
+{
+    struct disk *disk = calloc(1, sizeof(*disk));
+    require(disk != NULL);
+    for (int handle = 0; handle < HANDLES_MAX; handle++)
+        disk->handles[handle].file = NO_FILE;
+    return disk;
+}
+
+void fake_disk_free(struct disk **disk)
+{
+    if (!*disk)
+        return;
+    for (uint32_t i = 0; i < (*disk)->file_count; i++)
+        fake_file_fini(&(*disk)->files[i]);
+    free(*disk);
+    *disk = NULL;
+}
+
+void fake_disk_fail_at(struct disk *disk, uint64_t countdown, int error)
+{
+    disk->fail_in = countdown;
+    disk->fail_error = error;
+    disk->random = countdown;
+}
+
+void fake_disk_crash_at(struct disk *disk, uint64_t countdown)
+{
+    disk->crash_in = countdown;
+    disk->random = countdown;
+}
+
+bool fake_disk_has_crashed(const struct disk *disk)
+{
+    return disk->crashed;
+}
+
+void fake_disk_restart(struct disk *disk, enum fake_loss loss, uint64_t seed)
+{
+    uint64_t random = seed;
+    for (uint32_t i = 0; i < disk->change_count; i++) {
+        if (loss == FAKE_LOSE_NONE || (loss == FAKE_LOSE_SOME && fake_random(&random) % 2 == 0))
+            apply(&disk->durable, &disk->changes[i]);
+    }
+    disk->change_count = 0;
+    for (uint32_t i = 0; i < disk->file_count; i++)
+        fake_file_lose(&disk->files[i], loss, &random);
+
+    /* What lay in a folder that did not come back is gone with it. Repeated, for folders in it. */
+    for (uint32_t i = 0; i < disk->durable.count; i++) {
+        if (!parent_is_there(&disk->durable, disk->durable.items[i].path)) {
+            disk->durable.items[i] = disk->durable.items[--disk->durable.count];
+            i = (uint32_t)-1;
+        }
+    }
+    disk->now = disk->durable;
+    fake_disk_restart_process(disk);
+}
+
+void fake_disk_restart_process(struct disk *disk)
+{
+    for (int handle = 0; handle < HANDLES_MAX; handle++)
+        disk->handles[handle] = (struct handle){.file = NO_FILE};
+    disk->crashed = false;
+    disk->crash_in = 0;
+    disk->fail_in = 0;
+}
+
+void fake_disk_wait_every(struct disk *disk, uint64_t n)
+{
+    disk->wait_every = n;
+    disk->now_operations = 0;
+}
+
+void fake_disk_refuse_punch(struct disk *disk, bool refuse)
+{
+    disk->refuses_punch = refuse;
+}
+
+uint64_t fake_disk_calls(const struct disk *disk, enum fake_call call)
+{
+    return disk->calls[call];
+}
+
+void fake_disk_counts_reset(struct disk *disk)
+{
+    memset(disk->calls, 0, sizeof(disk->calls));
+}
+
+uint64_t fake_disk_operations(const struct disk *disk)
+{
+    return disk->operations;
+}
+
+uint32_t fake_disk_open_files(const struct disk *disk)
+{
+    uint32_t count = 0;
+    for (int handle = 0; handle < HANDLES_MAX; handle++)
+        count += disk->handles[handle].file != NO_FILE;
+    return count;
+}
+
+char *fake_disk_peek(struct disk *disk, const char *path, size_t *out_bytes)
+{
+    const struct name *name = find(&disk->now, path);
+    if (!name || name->file == IS_FOLDER)
+        return NULL;
+    *out_bytes = disk->files[name->file].now_bytes;
+    return disk->files[name->file].now;
+}
+
+void fake_disk_put(struct disk *disk, const char *path, const void *bytes, size_t count)
+{
+    char folder[PATH_BYTES];
+    for (const char *slash = strchr(path, '/'); slash; slash = strchr(slash + 1, '/')) {
+        memcpy(folder, path, (size_t)(slash - path));
+        folder[slash - path] = '\0';
+        if (!find(&disk->now, folder))
+            change_names(disk, "", folder, IS_FOLDER);
+    }
+    if (!find(&disk->now, path))
+        change_names(disk, "", path, new_file(disk));
+    struct fake_file *file = &disk->files[find(&disk->now, path)->file];
+    fake_file_truncate(file, 0);
+    fake_file_write(file, bytes, count, 0);
+    fake_file_sync(file);
+    for (uint32_t i = 0; i < disk->change_count; i++)
+        apply(&disk->durable, &disk->changes[i]);
+    disk->change_count = 0;
+}
+
+const char *fake_disk_path(const struct disk *disk, uint32_t index)
+{
+    return index < disk->now.count ? disk->now.items[index].path : NULL;
+}
+
+struct disk_access fake_disk_access(struct disk *disk, enum disk_patience patience)
+{
+    return (struct disk_access){disk, patience, disk->scratch};
+}
+
+/* Counts an operation; -errno where it is its turn to fail or to crash. */
+static int begin(struct disk *disk, enum fake_call call)
+{
+    if (disk->crashed)
+        return -EIO;
+    disk->calls[call]++;
+    disk->operations++;
+    if (disk->crash_in > 0 && --disk->crash_in == 0) {
+        disk->crashed = true;
+        return -EIO;
+    }
+    if (disk->fail_in > 0 && --disk->fail_in == 0)
+        return -disk->fail_error;
+    return 0;
+}
+
+static int begin_patiently(struct disk *disk, enum fake_call call, enum disk_patience patience)
+{
+    int result = begin(disk, call);
+    if (result < 0 || patience == DISK_WAIT || disk->wait_every == 0)
+        return result;
+    return ++disk->now_operations % disk->wait_every == 0 ? -EAGAIN : 0;
+}
+
+static struct fake_file *file_of(struct disk *disk, int handle)
+{
+    require(handle >= 0 && handle < HANDLES_MAX && disk->handles[handle].file != NO_FILE);
+    return &disk->files[disk->handles[handle].file];
+}
+
+static struct name *find(struct names *names, const char *path)
+{
+    for (uint32_t i = 0; i < names->count; i++) {
+        if (strcmp(names->items[i].path, path) == 0)
+            return &names->items[i];
+    }
+    return NULL;
+}
+
+static int new_file(struct disk *disk)
+{
+    require(disk->file_count < FILES_MAX);
+    fake_file_init(&disk->files[disk->file_count]);
+    return (int)disk->file_count++;
+}
+
+static void apply(struct names *names, const struct change *change)
+{
+    struct name *from = find(names, change->from);
+    if (from)
+        *from = names->items[--names->count];
+    if (change->file == NO_FILE)
+        return;
+    struct name *to = find(names, change->to);
+    if (!to) {
+        require(names->count < NAMES_MAX);
+        to = &names->items[names->count++];
+        memcpy(to->path, change->to, sizeof(to->path));
+    }
+    to->file = change->file;
+}
+
+static void change_names(struct disk *disk, const char *from, const char *to, int file)
+{
+    require(disk->change_count < CHANGES_MAX);
+    require(strlen(from) < PATH_BYTES && strlen(to) < PATH_BYTES);
+    struct change *change = &disk->changes[disk->change_count++];
+    *change = (struct change){.file = file};
+    strcpy(change->from, from);
+    strcpy(change->to, to);
+    apply(&disk->now, change);
+}
+
+static bool is_in_folder(const char *path, const char *folder)
+{
+    const char *slash = strrchr(path, '/');
+    if (folder[0] == '\0' || strcmp(folder, ".") == 0)
+        return slash == NULL;
+    size_t length = strlen(folder);
+    return slash == path + length && memcmp(path, folder, length) == 0;
+}
+
+static bool parent_is_there(struct names *names, const char *path)
+{
+    char folder[PATH_BYTES];
+    const char *slash = strrchr(path, '/');
+    if (!slash)
+        return true;
+    memcpy(folder, path, (size_t)(slash - path));
+    folder[slash - path] = '\0';
+    const struct name *name = find(names, folder);
+    return name && name->file == IS_FOLDER;
+}
+
+/* A test that uses the port wrongly ends here, with a core to look at. */
+static void require(bool condition)
+{
+    if (!condition)
+        abort();
+}

@@ -1,0 +1,344 @@
+/* transcript: the reader of the format.
+ *
+ * Strict on purpose: a directive with a slip in it must not quietly test less.
+ */
+#include "tests/support/transcript.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void read_all(struct session_world_bytes *bytes, const char *path);
+static bool take_text_line(struct span *text, struct span *out_line);
+static bool read_line(struct transcript *transcript, struct span line);
+static bool read_directive(struct transcript *transcript, struct span name, struct span rest);
+static bool read_account(struct transcript *transcript, struct span rest);
+static bool read_messages(struct transcript *transcript, struct span rest);
+static bool read_listing(struct transcript *transcript, struct span rest);
+static bool read_fault(struct transcript *transcript, struct span rest);
+static bool read_refusals(struct transcript *transcript, struct span rest);
+static bool read_end(struct transcript *transcript, struct span rest);
+static bool read_removed(struct transcript *transcript, struct span rest);
+static void end_message(struct transcript *transcript);
+static void end_step(struct transcript *transcript);
+static bool unescape(struct span text, struct session_world_bytes *out_bytes);
+static bool take_number(struct span *rest, uint32_t *out_number);
+static bool take_choice(struct span *rest, const char *const *choices, uint32_t *out_index);
+static void append_format(struct session_world_bytes *bytes, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+struct transcript *transcript_open(const char *path)
+{
+    struct transcript *transcript = calloc(1, sizeof(*transcript));
+    if (transcript == NULL) {
+        exit(1);
+    }
+    session_world_init(&transcript->world);
+    read_all(&transcript->text, path);
+    struct span rest = {transcript->text.bytes, transcript->text.length};
+    struct span line;
+    for (uint32_t number = 1; take_text_line(&rest, &line); number++) {
+        if (line.length > 0 && line.bytes[0] != '#' && !read_line(transcript, line)) {
+            fprintf(stderr, "%s:%u: this is not in the format of a transcript: %.*s\n", path,
+                    number, (int)line.length, line.bytes);
+            exit(1);
+        }
+    }
+    end_message(transcript);
+    end_step(transcript);
+    return transcript;
+}
+
+void transcript_close(struct transcript *transcript)
+{
+    session_world_fini(&transcript->world);
+    for (uint32_t i = 0; i < SESSION_WORLD_ACCOUNTS_MAX; i++) {
+        free(transcript->secrets[i].bytes);
+    }
+    free(transcript->input.bytes);
+    free(transcript->expected.bytes);
+    free(transcript->text.bytes);
+    free(transcript->message.bytes);
+    free(transcript);
+}
+
+static void read_all(struct session_world_bytes *bytes, const char *path)
+{
+    FILE *file = fopen(path, "rb");
+    if (file == NULL) {
+        perror(path);
+        exit(1);
+    }
+    char block[4096];
+    size_t count;
+    while ((count = fread(block, 1, sizeof(block), file)) > 0) {
+        session_world_append(bytes, (struct span){block, count});
+    }
+    fclose(file);
+}
+
+static bool take_text_line(struct span *text, struct span *out_line)
+{
+    if (text->length == 0) {
+        return false;
+    }
+    const char *end = memchr(text->bytes, '\n', text->length);
+    size_t length = end != NULL ? (size_t)(end - text->bytes) : text->length;
+    size_t used = end != NULL ? length + 1 : length;
+    *out_line = (struct span){text->bytes, length};
+    *text = (struct span){text->bytes + used, text->length - used};
+    return true;
+}
+
+static bool read_line(struct transcript *transcript, struct span line)
+{
+    struct span rest = line;
+    struct span mark = span_take_word(&rest);
+    if (span_equal(mark, SPAN_LITERAL("M:"))) {
+        session_world_append(&transcript->message, rest);
+        session_world_append(&transcript->message, SPAN_LITERAL("\r\n"));
+        return transcript->message_uidl.length > 0;
+    }
+    end_message(transcript);
+    bool is_server = span_equal(mark, SPAN_LITERAL("S:"));
+    bool is_client = span_equal(mark, SPAN_LITERAL("C:"));
+    if (is_client || span_equal(mark, SPAN_LITERAL("c:"))) {
+        end_step(transcript);
+    }
+    if (is_client || is_server) {
+        struct session_world_bytes *bytes = is_client ? &transcript->input : &transcript->expected;
+        bool is_good = unescape(rest, bytes);
+        session_world_append(bytes, SPAN_LITERAL("\r\n"));
+        return is_good;
+    }
+    if (span_equal(mark, SPAN_LITERAL("c:"))) {
+        return unescape(rest, &transcript->input);
+    }
+    return mark.length > 1 && mark.bytes[0] == '@' && read_directive(transcript, mark, rest);
+}
+
+static bool read_directive(struct transcript *transcript, struct span name, struct span rest)
+{
+    static const struct {
+        const char *name;
+        bool (*read)(struct transcript *transcript, struct span rest);
+    } directives[] = {
+        {"@account", read_account}, {"@messages", read_messages}, {"@listing", read_listing},
+        {"@fault", read_fault},     {"@refusals", read_refusals}, {"@end", read_end},
+        {"@removed", read_removed},
+    };
+    for (size_t i = 0; i < sizeof(directives) / sizeof(directives[0]); i++) {
+        if (span_equal(name, span_of(directives[i].name))) {
+            return directives[i].read(transcript, rest);
+        }
+    }
+    struct session_world *world = &transcript->world;
+    if (span_equal(name, SPAN_LITERAL("@message"))) {
+        transcript->message_uidl = rest;
+        return rest.length > 0;
+    }
+    if (span_equal(name, SPAN_LITERAL("@apop"))) {
+        world->settings.apop = true;
+        world->timestamp = rest;
+        return rest.length > 0;
+    }
+    if (span_equal(name, SPAN_LITERAL("@last"))) {
+        world->settings.last = true;
+        return rest.length == 0;
+    }
+    if (span_equal(name, SPAN_LITERAL("@no-plaintext"))) {
+        world->settings.plaintext_login = false;
+        return rest.length == 0;
+    }
+    return false;
+}
+
+static bool read_account(struct transcript *transcript, struct span rest)
+{
+    struct session_world_bytes *secret = &transcript->secrets[transcript->world.account_count];
+    struct span name = span_take_word(&rest);
+    if (!unescape(rest, secret)) {
+        return false;
+    }
+    session_world_add_account(&transcript->world, name,
+                              (struct span){secret->bytes, secret->length});
+    return true;
+}
+
+/* All with the longest UIDL, so that a listing of them fills a plan soonest. */
+static bool read_messages(struct transcript *transcript, struct span rest)
+{
+    uint32_t count;
+    if (!take_number(&rest, &count)) {
+        return false;
+    }
+    for (uint32_t i = 1; i <= count; i++) {
+        char uidl[MAIL_UIDL_MAX + 1];
+        char text[64];
+        snprintf(uidl, sizeof(uidl), "generated-%060u", i);
+        snprintf(text, sizeof(text), "Subject: %u\r\n\r\nThe message.\r\n", i);
+        session_world_add_message(&transcript->world, span_of(uidl), span_of(text));
+    }
+    return true;
+}
+
+static bool read_listing(struct transcript *transcript, struct span rest)
+{
+    static const char *const kinds[] = {"list", "uidl", NULL};
+    uint32_t kind, first, last;
+    if (!take_choice(&rest, kinds, &kind) || !take_number(&rest, &first) ||
+        !take_number(&rest, &last) || last > transcript->world.message_count) {
+        return false;
+    }
+    for (uint32_t number = first; number <= last; number++) {
+        const struct mail_fact *fact = &transcript->world.messages[number - 1].fact;
+        if (kind == 0) {
+            append_format(&transcript->expected, "%u %u\r\n", number, fact->octets);
+        } else {
+            append_format(&transcript->expected, "%u %.*s\r\n", number, fact->uidl_length,
+                          fact->uidl);
+        }
+    }
+    return true;
+}
+
+static bool read_fault(struct transcript *transcript, struct span rest)
+{
+    static const char *const kinds[] = {
+        [POP3_ASK_LINE] = "-",    [POP3_ASK_ROOM] = "-",        [POP3_ASK_AUTH] = "auth",
+        [POP3_ASK_OPEN] = "open", [POP3_ASK_FACTS] = "facts",   [POP3_ASK_BODY] = "body",
+        [POP3_ASK_TOP] = "top",   [POP3_ASK_COMMIT] = "commit", NULL};
+    static const char *const results[] = {[MAIL_DONE] = "-",
+                                          [MAIL_LATER] = "-",
+                                          [MAIL_IN_USE] = "in-use",
+                                          [MAIL_TEMPORARY] = "temporary",
+                                          [MAIL_PERMANENT] = "permanent",
+                                          [MAIL_TOO_BIG] = "too-big",
+                                          NULL};
+    uint32_t kind, at, result;
+    if (!take_choice(&rest, kinds, &kind) || !take_number(&rest, &at) ||
+        !take_choice(&rest, results, &result)) {
+        return false;
+    }
+    transcript->world.faults[kind] = (struct session_world_fault){at, (enum mail_result)result};
+    return true;
+}
+
+static bool read_refusals(struct transcript *transcript, struct span rest)
+{
+    struct pop3_settings *settings = &transcript->world.settings;
+    return take_number(&rest, &settings->refusals_before_login_max) &&
+           take_number(&rest, &settings->refusals_after_login_max);
+}
+
+static bool read_end(struct transcript *transcript, struct span rest)
+{
+    static const char *const ends[] = {[POP3_END_NONE] = "cut",
+                                       [POP3_END_QUIT] = "quit",
+                                       [POP3_END_QUIT_FAILED] = "quit-failed",
+                                       [POP3_END_REFUSALS] = "refusals",
+                                       NULL};
+    uint32_t end;
+    if (!take_choice(&rest, ends, &end)) {
+        return false;
+    }
+    transcript->is_closed = true;
+    transcript->end = (enum pop3_end)end;
+    return true;
+}
+
+static bool read_removed(struct transcript *transcript, struct span rest)
+{
+    uint32_t number;
+    while (rest.length > 0) {
+        if (!take_number(&rest, &number) || number > transcript->world.message_count) {
+            return false;
+        }
+        transcript->removed[(number - 1) / 64] |= 1ULL << ((number - 1) % 64);
+    }
+    return true;
+}
+
+static void end_message(struct transcript *transcript)
+{
+    if (transcript->message_uidl.length == 0) {
+        return;
+    }
+    session_world_add_message(&transcript->world, transcript->message_uidl,
+                              (struct span){transcript->message.bytes, transcript->message.length});
+    transcript->message_uidl.length = 0;
+    transcript->message.length = 0;
+}
+
+/* The client speaks again: what was expected so far must have come by now. */
+static void end_step(struct transcript *transcript)
+{
+    if (transcript->step_count == TRANSCRIPT_STEPS_MAX) {
+        fprintf(stderr, "a transcript has more than %d steps\n", TRANSCRIPT_STEPS_MAX);
+        exit(1);
+    }
+    transcript->steps[transcript->step_count] =
+        (struct transcript_step){transcript->input.length, transcript->expected.length};
+    transcript->step_count++;
+}
+
+static bool unescape(struct span text, struct session_world_bytes *out_bytes)
+{
+    for (size_t i = 0; i < text.length; i++) {
+        char byte = text.bytes[i];
+        unsigned repeat = 1;
+        if (byte == '\\') {
+            char copy[16] = "";
+            size_t length = text.length - i - 1;
+            memcpy(copy, text.bytes + i + 1, length < 15 ? length : 15);
+            int used = 0;
+            unsigned value = 0;
+            if (copy[0] == 'r' || copy[0] == 'n' || copy[0] == '\\') {
+                byte = copy[0] == 'r' ? '\r' : copy[0] == 'n' ? '\n' : '\\';
+                used = 1;
+            } else if (copy[0] == 'x' && sscanf(copy, "x%2x%n", &value, &used) == 1 && used == 3) {
+                byte = (char)value;
+            } else if (sscanf(copy, "{%u*%c}%n", &repeat, &byte, &used) != 2 || used == 0) {
+                return false;
+            }
+            i += (size_t)used;
+        }
+        for (; repeat > 0; repeat--) {
+            session_world_append(out_bytes, (struct span){&byte, 1});
+        }
+    }
+    return true;
+}
+
+static bool take_number(struct span *rest, uint32_t *out_number)
+{
+    uint64_t number;
+    if (!span_number(span_take_word(rest), &number) || number > UINT32_MAX) {
+        return false;
+    }
+    *out_number = (uint32_t)number;
+    return true;
+}
+
+static bool take_choice(struct span *rest, const char *const *choices, uint32_t *out_index)
+{
+    struct span word = span_take_word(rest);
+    for (uint32_t i = 0; choices[i] != NULL; i++) {
+        if (span_equal(word, span_of(choices[i]))) {
+            *out_index = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static void append_format(struct session_world_bytes *bytes, const char *format, ...)
+{
+    char text[256];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    session_world_append(bytes, span_of(text));
+}
