@@ -10,11 +10,17 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #define ACCEPT_BACKLOG 4096
 
+/* An address in use is tried again for a second. */
+#define BIND_TRIES_MAX 10
+#define BIND_TRY_NS    100000000
+
 static void accepted(struct op *op, int result, uint32_t flags);
+static void shut(struct listener *listener);
 static void admit(struct shard *shard, int socket);
 static void refuse(struct shard *shard, int socket);
 static int bound_socket(const struct config_listener *listener, bool shared);
@@ -29,6 +35,11 @@ bool listener_sockets(const struct config *config, const struct config_listener 
     bool good = !is_unix || free_unix_path((const struct sockaddr_un *)address);
     if (good && !is_unix) {
         int alone = bound_socket(listener, false);
+        /* The kernel lets go of a killed server's sockets a moment after its end. */
+        for (int tries = 0; alone < 0 && errno == EADDRINUSE && tries < BIND_TRIES_MAX; tries++) {
+            nanosleep(&(struct timespec){.tv_nsec = BIND_TRY_NS}, NULL);
+            alone = bound_socket(listener, false);
+        }
         good = alone >= 0;
         if (good)
             close(alone);
@@ -73,11 +84,13 @@ void listener_stop(struct listener *listener)
 {
     if (listener->accept.in_flight)
         ring_cancel(&listener->shard->ring, &listener->accept);
+    else
+        shut(listener);
 }
 
 bool listener_is_idle(const struct listener *listener)
 {
-    return !listener->accept.in_flight;
+    return listener->socket < 0;
 }
 
 static void accepted(struct op *op, int result, uint32_t flags)
@@ -87,8 +100,12 @@ static void accepted(struct op *op, int result, uint32_t flags)
     (void)flags;
     if (result >= 0)
         admit(shard, result);
-    if (op->in_flight || shard->stopping)
+    if (op->in_flight)
         return;
+    if (shard->stopping) {
+        shut(listener);
+        return;
+    }
     if (result == -EMFILE || result == -ENFILE || result == -ENOBUFS || result == -ENOMEM) {
         listener->paused = true;
         shard_need_tick(shard);
@@ -100,6 +117,13 @@ static void accepted(struct op *op, int result, uint32_t flags)
     ring_accept_multishot(&shard->ring, &listener->accept, listener->socket);
 }
 
+static void shut(struct listener *listener)
+{
+    if (listener->socket >= 0)
+        close(listener->socket);
+    listener->socket = -1;
+}
+
 static void admit(struct shard *shard, int socket)
 {
     union peer_address peer;
@@ -109,18 +133,15 @@ static void admit(struct shard *shard, int socket)
     if (getpeername(socket, &peer.any, &bytes) != 0 || bytes < sizeof peer.any.sa_family)
         peer.any.sa_family = AF_UNIX;
     shard->counters.connections++;
-    bool counted = !address_is_local(&peer.any);
-    if (shard->stopping || shard->conn_count >= shard->conns_max) {
+    if (shard->stopping || !connection_limit_take(shard->server->connection_limit, &peer.any)) {
         refuse(shard, socket);
         return;
     }
-    if (counted && !address_limit_take(shard->server->address_limit, &peer.any)) {
-        refuse(shard, socket);
-        return;
-    }
-    shard->conn_count++;
     shard_need_tick(shard);
-    pop3_conn_begin(shard, socket, &peer, counted);
+    if (pop3_conn_begin(shard, socket, &peer))
+        return;
+    connection_limit_give(shard->server->connection_limit, &peer.any);
+    refuse(shard, socket);
 }
 
 /* A listening socket, or -1 with errno. */

@@ -26,12 +26,14 @@ bool listener_sockets(const struct config *config, const struct config_listener 
 /* Takes the file of a unix socket away, at the end. */
 void listener_forget_path(const struct config_listener *listener);
 
+/* Begins to accept; takes the socket over. */
 void listener_start(struct listener *listener, struct shard *shard, int socket);
 
 /* Starts again after a pause. */
 void listener_retry(struct listener *listener);
 
-/* Stops to accept; the socket is closed once the operation is idle (listener_is_idle). */
+/* Stops to accept. The socket is closed as soon as the kernel has let go of it, so that nobody is
+ * kept waiting by it; listener_is_idle says when. */
 void listener_stop(struct listener *listener);
 bool listener_is_idle(const struct listener *listener);
 

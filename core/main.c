@@ -152,12 +152,12 @@ static bool start(struct house *house, char *error, size_t error_bytes)
         log_now("store-made path=%s", config->store);
     if (gethostname(server->host_name, sizeof server->host_name - 1) != 0)
         snprintf(server->host_name, sizeof server->host_name, "localhost");
-    server->address_limit =
-        address_limit_make(config->connections_max, config->connections_per_address_max);
+    server->connection_limit =
+        connection_limit_make(config->connections_max, config->connections_per_address_max);
     house->starts = calloc(config->shards, sizeof *house->starts);
     house->threads = calloc(config->shards, sizeof *house->threads);
     int *sockets = calloc((size_t)config->shards * config->listener_count, sizeof *sockets);
-    must(server->address_limit != NULL && house->starts != NULL && house->threads != NULL &&
+    must(server->connection_limit != NULL && house->starts != NULL && house->threads != NULL &&
          sockets != NULL);
     bool good = worker_pool_init(&house->disk_pool, config->disk_threads, UINT32_MAX, true, error,
                                  error_bytes);
@@ -278,7 +278,7 @@ static void fini(struct house *house)
             listener_forget_path(&server->config.listeners[i]);
     if (server->disk != NULL)
         disk_posix_close(&server->disk);
-    address_limit_free(&server->address_limit);
+    connection_limit_free(&server->connection_limit);
     accounts_free(&house->accounts);
     if (house->ring.uring.ring_fd > 0)
         ring_fini(&house->ring);

@@ -1,7 +1,7 @@
 /* must_fail: the end of the process when one of our own promises is broken.
  *
- * One line to stderr, without buffers or locks that the broken state could hold, then abort, so that
- * a core file shows the place.
+ * One line to stderr, without buffers or locks that the broken state could hold, then abort, so
+ * that a core file shows the place.
  */
 #include "proto/must.h"
 

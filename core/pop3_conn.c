@@ -35,18 +35,19 @@ static void lend_long_line(struct pop3_conn *conn);
 static void became_writable(struct op *op, int result, uint32_t flags);
 static enum conn_end end_of(const struct pop3_conn *conn);
 
-void pop3_conn_begin(struct shard *shard, int socket, const union peer_address *peer, bool counted)
+bool pop3_conn_begin(struct shard *shard, int socket, const union peer_address *peer)
 {
     struct pop3_conn *conn = slab_take(&shard->conns);
-    must(conn != NULL); /* the listener has counted */
+    if (conn == NULL)
+        return false;
     memset(conn, 0, offsetof(struct pop3_conn, marks_inline));
     conn->shard = shard;
     conn->stream.socket = socket;
     conn->peer = *peer;
-    conn->counted = counted;
     conn->writable.done = became_writable;
     conn->is_local = address_is_local(&peer->any);
     conn->begun_s = shard->log.time_s;
+    shard->conn_count++;
     conn->next = shard->all;
     if (shard->all != NULL)
         shard->all->previous = conn;
@@ -67,6 +68,7 @@ void pop3_conn_begin(struct shard *shard, int socket, const union peer_address *
         pop3_conn_run(conn);
     }
     pop3_conn_settle(conn);
+    return true;
 }
 
 void pop3_conn_resume(struct pop3_conn *conn)
@@ -301,8 +303,7 @@ static void release(struct pop3_conn *conn)
     must(!conn->receive.in_flight && !conn->writable.in_flight && conn->task == NULL);
     close_mailbox(conn);
     close(conn->stream.socket);
-    if (conn->counted)
-        address_limit_give(shard->server->address_limit, &conn->peer.any);
+    connection_limit_give(shard->server->connection_limit, &conn->peer.any);
     if (conn->plan != NULL)
         slab_give(&shard->plans, conn->plan);
     if (conn->long_line != NULL)

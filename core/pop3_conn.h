@@ -57,7 +57,6 @@ struct pop3_conn {
     bool peer_closed;
     bool shut; /* our half is shut: only the peer's end is awaited */
     bool is_local;
-    bool counted; /* in address_limit */
     bool mailbox_open;
     bool logged_in;
     struct span input; /* bytes not yet handed in: of the buffer just received, or of the backlog */
@@ -79,9 +78,9 @@ struct pop3_conn {
     char path[USERS_FOLDER_BYTES];
 };
 
-/* Takes over an accepted socket, which the limits have admitted: greets and waits for commands.
- * `counted` says whether the address limit is to be told of its end. */
-void pop3_conn_begin(struct shard *shard, int socket, const union peer_address *peer, bool counted);
+/* Takes over an accepted socket, which connection_limit has counted: greets and waits for commands.
+ * False where there is no memory for it; the socket is still the caller's then. */
+bool pop3_conn_begin(struct shard *shard, int socket, const union peer_address *peer);
 
 /* Goes on with a connection that shard_make_ready has put off. */
 void pop3_conn_resume(struct pop3_conn *conn);
@@ -93,6 +92,7 @@ void pop3_conn_timeout(struct pop3_conn *conn);
  * the shard has set, or now as well. */
 void pop3_conn_stop(struct pop3_conn *conn, bool now);
 
+/* The connection that has this entry in the wheel. */
 struct pop3_conn *pop3_conn_of_timer(struct wheel_entry *timer);
 
 /* The `<…>` of APOP, the same each time for one connection; empty where APOP is off. */

@@ -58,12 +58,15 @@ int ring_descriptor(const struct ring *ring)
     return ring->uring.ring_fd;
 }
 
-void ring_turn(struct ring *ring, bool wait)
+void ring_wait(struct ring *ring, bool wait)
 {
     int result = wait ? io_uring_submit_and_wait(&ring->uring, 1)
                       : io_uring_submit_and_get_events(&ring->uring);
     must(result >= 0 || result == -EINTR || result == -EAGAIN || result == -EBUSY);
+}
 
+void ring_run(struct ring *ring)
+{
     struct io_uring_cqe *cqe;
     unsigned head;
     unsigned seen = 0;

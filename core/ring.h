@@ -3,7 +3,7 @@
  * An operation is a struct embedded in its owner. Its address goes to the kernel as user data and
  * comes back with the completion, so an owner may be released only when all of its operations are
  * idle; whoever releases asserts that. A ring belongs to the one thread that made it
- * (IORING_SETUP_SINGLE_ISSUER), and its completions run only inside ring_turn
+ * (IORING_SETUP_SINGLE_ISSUER), and its completions run only inside ring_run
  * (IORING_SETUP_DEFER_TASKRUN, kernel 6.1, the oldest that works).
  */
 #ifndef RINGPOST_CORE_RING_H
@@ -37,9 +37,11 @@ void ring_fini(struct ring *ring);
 /* The file descriptor by which ring_post finds this ring. */
 int ring_descriptor(const struct ring *ring);
 
-/* Tells the kernel what was prepared and runs the completions that are there; with `wait`, waits
- * for at least one. */
-void ring_turn(struct ring *ring, bool wait);
+/* A turn has two halves. The first tells the kernel what was prepared and, with `wait`, waits for a
+ * completion; the second runs all that are there. What the owner wants to know of the time, he asks
+ * between them. */
+void ring_wait(struct ring *ring, bool wait);
+void ring_run(struct ring *ring);
 
 /* Tells the kernel now, without waiting. */
 void ring_submit(struct ring *ring);

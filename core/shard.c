@@ -82,8 +82,9 @@ void shard_make_ready(struct shard *shard, struct pop3_conn *conn)
 
 static void turn(struct shard *shard)
 {
+    ring_wait(&shard->ring, shard->ready == NULL);
     read_clocks(shard);
-    ring_turn(&shard->ring, shard->ready == NULL);
+    ring_run(&shard->ring);
     run_ready(shard);
     pop3_input_feed_starved(shard);
     log_flush(&shard->log);
@@ -186,7 +187,6 @@ static struct shard *make(struct shard_start *start)
     shard->tick.done = tick;
     shard->settings = settings_for(config, false);
     shard->settings_local = settings_for(config, true);
-    shard->conns_max = config->connections_max / config->shards + 1;
     if (!ring_init(&shard->ring, start->error, sizeof start->error))
         return NULL;
     shard->access = (struct disk_access){start->server->disk, DISK_NOW, malloc(DISK_SCRATCH_BYTES)};
@@ -199,10 +199,10 @@ static struct shard *make(struct shard_start *start)
         snprintf(start->error, sizeof start->error, "shard %u: not enough memory", start->number);
         return NULL;
     }
-    slab_init(&shard->conns, sizeof(struct pop3_conn), shard->conns_max);
-    slab_init(&shard->plans, sizeof(struct plan), 2 * shard->conns_max);
+    slab_init(&shard->conns, sizeof(struct pop3_conn), config->connections_max);
+    slab_init(&shard->plans, sizeof(struct plan), 2 * config->connections_max);
     slab_init(&shard->tasks, sizeof(struct pop3_task), TASKS_MAX);
-    slab_init(&shard->backlogs, pop3_input_block_bytes(config), shard->conns_max);
+    slab_init(&shard->backlogs, pop3_input_block_bytes(config), config->connections_max);
     read_clocks(shard);
     wheel_init(&shard->wheel, shard_now_s(shard));
     shard->listener_count = config->listener_count;
@@ -213,8 +213,6 @@ static struct shard *make(struct shard_start *start)
 
 void shard_fini(struct shard *shard)
 {
-    for (uint32_t i = 0; i < shard->listener_count; i++)
-        close(shard->listeners[i].socket);
     log_fini(&shard->log);
     buffers_fini(&shard->buffers, &shard->ring);
     ring_fini(&shard->ring);

@@ -2,15 +2,15 @@
  *
  * One thread, one ring, its own listening sockets, pools, timers, log and login cache. Shards share
  * nothing that is written while mail is served, but for the counters of connections
- * (address_limit). They get word from outside as completions on their ring.
+ * (connection_limit). They get word from outside as completions on their ring.
  */
 #ifndef RINGPOST_CORE_SHARD_H
 #define RINGPOST_CORE_SHARD_H
 
-#include "core/address_limit.h"
 #include "core/auth.h"
 #include "core/buffers.h"
 #include "core/config.h"
+#include "core/connection_limit.h"
 #include "core/log.h"
 #include "core/send.h"
 #include "core/slab.h"
@@ -30,7 +30,7 @@ struct server {
     struct disk *disk;
     struct worker_pool *disk_pool;
     struct worker_pool *hash_pool;
-    struct address_limit *address_limit;
+    struct connection_limit *connection_limit;
     char host_name[64]; /* in APOP's timestamp */
 };
 
@@ -79,7 +79,6 @@ struct shard {
     struct pop3_conn **ready_end;
     struct pop3_conn *starved; /* those whose receive ended for want of a buffer, likewise */
     uint32_t conn_count;
-    uint32_t conns_max;
     uint64_t now_ms; /* steady clock, of this turn */
     bool stopping;
     uint64_t stop_ms; /* when sessions that are still there are cut off */

@@ -115,12 +115,12 @@ void delivery_message_cancel(struct delivery *delivery)
 {
     if (!delivery->in_message)
         return;
-    if (!delivery->outgrown)
-        delivery->buffered = delivery->message_start;
-    else /* keep the place of what is buffered: all of it may have been written */
+    if (delivery->outgrown) { /* its place is used up: its front is in the file */
         delivery->wire_end += delivery->buffered;
-    if (delivery->outgrown)
         delivery->buffered = 0;
+    } else {
+        delivery->buffered = delivery->message_start;
+    }
     delivery->in_message = false;
 }
 

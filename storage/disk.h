@@ -1,9 +1,9 @@
 /* disk: the few file operations that the storage needs, as a port.
  *
  * The storage owns this header; core/disk_posix.c implements it on the kernel and tests/fake_disk.c
- * on memory, where any operation can fail, or be the last before a crash. The two are exchanged when
- * the program is linked. Paths are relative to the store's root. Every function answers 0 or more,
- * or -errno.
+ * on memory, where any operation can fail, or be the last before a crash. The two are exchanged
+ * when the program is linked. Paths are relative to the store's root. Every function answers 0 or
+ * more, or -errno.
  *
  * Patience: with DISK_NOW an operation that would have to wait for a device, or for another holder
  * of a lock, answers -EAGAIN and has changed nothing; the caller runs the same request once more on
@@ -36,7 +36,8 @@ enum disk_mode {
 };
 
 /* Opens a file; answers its handle, 0 or more. -ENOENT where it or a folder above is missing. */
-int disk_open(struct disk *disk, const char *path, enum disk_mode mode, enum disk_patience patience);
+int disk_open(struct disk *disk, const char *path, enum disk_mode mode,
+              enum disk_patience patience);
 void disk_close(struct disk *disk, int file);
 
 /* The size in bytes, or -errno. */
@@ -54,6 +55,7 @@ int disk_write(struct disk *disk, int file, const void *bytes, size_t count, uin
  * content since the last success is unknown. */
 int disk_sync(struct disk *disk, int file);
 
+/* Sets the size; what is cut off is gone, what is added reads as zero. */
 int disk_truncate(struct disk *disk, int file, uint64_t bytes);
 
 /* Gives the space of the whole blocks inside the range back; bytes there read as zero afterwards or

@@ -30,9 +30,11 @@ enum fake_loss {
     FAKE_LOSE_SOME, /* any sectors, size and names, as the seed says */
 };
 
+/* An empty file, and the end of its memory. */
 void fake_file_init(struct fake_file *file);
 void fake_file_fini(struct fake_file *file);
 
+/* As pread(2), pwrite(2) of all bytes, and ftruncate(2). */
 size_t fake_file_read(const struct fake_file *file, void *buffer, size_t bytes, uint64_t offset);
 void fake_file_write(struct fake_file *file, const void *bytes, size_t count, uint64_t offset);
 void fake_file_truncate(struct fake_file *file, uint64_t bytes);
@@ -40,6 +42,7 @@ void fake_file_truncate(struct fake_file *file, uint64_t bytes);
 /* Zeroes the whole blocks inside the range, as fallocate(2) does with FALLOC_FL_PUNCH_HOLE. */
 void fake_file_punch(struct fake_file *file, uint64_t offset, uint64_t bytes);
 
+/* What is seen becomes durable. */
 void fake_file_sync(struct fake_file *file);
 
 /* A sync that failed: any part of the data has become durable, and the rest is taken for clean, so

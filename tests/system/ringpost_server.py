@@ -55,9 +55,13 @@ class Server:
         self.process = None
         self.open_files_max = None
         self.old_log = ""
-        self.write_config()
-        self.write_users({name: password_of(name) for name in users})
-        self.ringpost("store", "create")
+        try:
+            self.write_config()
+            self.write_users({name: password_of(name) for name in users})
+            self.ringpost("store", "create")
+        except BaseException:
+            shutil.rmtree(self.folder)
+            raise
 
     def write_config(self, text=None):
         if text is None:

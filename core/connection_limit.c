@@ -1,5 +1,5 @@
-/* address_limit: how many connections each address has, over all shards. */
-#include "core/address_limit.h"
+/* connection_limit: how many connections there are, in all and of each address, over all shards. */
+#include "core/connection_limit.h"
 
 #include "proto/must.h"
 
@@ -15,62 +15,79 @@
 #define ROW_COUNTERS_MIN 4096
 #define ROW_COUNTERS_MAX (1U << 22)
 
-struct address_limit {
+struct connection_limit {
     uint64_t keys[ROWS];
     uint32_t mask;
-    uint32_t per_address_max;
+    uint32_t connections_max, per_address_max;
+    atomic_uint connections;
     atomic_uint counters[]; /* ROWS rows of mask + 1 */
 };
 
+static uint32_t count_address(struct connection_limit *limit, const struct sockaddr *address,
+                              int32_t change);
 static uint64_t identity(const struct sockaddr *address);
-static atomic_uint *counter(struct address_limit *limit, int row, uint64_t identity);
+static atomic_uint *counter(struct connection_limit *limit, int row, uint64_t identity);
 
-struct address_limit *address_limit_make(uint32_t connections_max, uint32_t per_address_max)
+struct connection_limit *connection_limit_make(uint32_t connections_max, uint32_t per_address_max)
 {
     uint32_t counters = ROW_COUNTERS_MIN;
     while (counters < ROW_COUNTERS_MAX && counters < connections_max)
         counters *= 2;
-    struct address_limit *limit =
+    struct connection_limit *limit =
         calloc(1, sizeof *limit + ROWS * (size_t)counters * sizeof limit->counters[0]);
     if (limit == NULL || getrandom(limit->keys, sizeof limit->keys, 0) != sizeof limit->keys) {
         free(limit);
         return NULL;
     }
     limit->mask = counters - 1;
+    limit->connections_max = connections_max;
     limit->per_address_max = per_address_max;
     return limit;
 }
 
-void address_limit_free(struct address_limit **limit)
+void connection_limit_free(struct connection_limit **limit)
 {
     free(*limit);
     *limit = NULL;
 }
 
-bool address_limit_take(struct address_limit *limit, const struct sockaddr *address)
+bool connection_limit_take(struct connection_limit *limit, const struct sockaddr *address)
+{
+    uint32_t before = atomic_fetch_add_explicit(&limit->connections, 1, memory_order_relaxed);
+    bool good = before < limit->connections_max;
+    if (good && !address_is_local(address)) {
+        uint32_t most = count_address(limit, address, 1);
+        good = most <= limit->per_address_max;
+        if (!good)
+            (void)count_address(limit, address, -1);
+    }
+    if (!good)
+        atomic_fetch_sub_explicit(&limit->connections, 1, memory_order_relaxed);
+    return good;
+}
+
+void connection_limit_give(struct connection_limit *limit, const struct sockaddr *address)
+{
+    if (!address_is_local(address))
+        (void)count_address(limit, address, -1);
+    uint32_t before = atomic_fetch_sub_explicit(&limit->connections, 1, memory_order_relaxed);
+    must(before > 0);
+}
+
+/* Adds to both counters of an address; the lower of the two is nearest to the truth. */
+static uint32_t count_address(struct connection_limit *limit, const struct sockaddr *address,
+                              int32_t change)
 {
     uint64_t who = identity(address);
     uint32_t least = UINT32_MAX;
     for (int row = 0; row < ROWS; row++) {
-        uint32_t before =
-            atomic_fetch_add_explicit(counter(limit, row, who), 1, memory_order_relaxed);
-        if (before < least)
-            least = before;
+        uint32_t before = atomic_fetch_add_explicit(counter(limit, row, who), (uint32_t)change,
+                                                    memory_order_relaxed);
+        must(change > 0 || before > 0);
+        uint32_t after = before + (uint32_t)change;
+        least = after < least ? after : least;
     }
-    if (least < limit->per_address_max)
-        return true;
-    address_limit_give(limit, address);
-    return false;
-}
-
-void address_limit_give(struct address_limit *limit, const struct sockaddr *address)
-{
-    uint64_t who = identity(address);
-    for (int row = 0; row < ROWS; row++) {
-        uint32_t before =
-            atomic_fetch_sub_explicit(counter(limit, row, who), 1, memory_order_relaxed);
-        must(before > 0);
-    }
+    return least;
 }
 
 bool address_is_local(const struct sockaddr *address)
@@ -117,7 +134,7 @@ static uint64_t identity(const struct sockaddr *address)
     return upper;
 }
 
-static atomic_uint *counter(struct address_limit *limit, int row, uint64_t identity)
+static atomic_uint *counter(struct connection_limit *limit, int row, uint64_t identity)
 {
     /* Multiply and fold twice with a secret key: peers cannot choose addresses that collide. */
     unsigned __int128 mixed = (unsigned __int128)(identity ^ limit->keys[row]) *
