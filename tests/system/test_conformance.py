@@ -13,9 +13,10 @@ import subprocess
 import tempfile
 import time
 import unittest
+from base64 import b64encode
 from unittest import mock
 
-from ringpost_server import ANSWER_S, PATIENCE, TOP, Pop3, ServerTest, on_the_wire, password_of
+from ringpost_server import ANSWER_S, TOP, Pop3, ServerTest, password_of
 
 CLOCK = r"""
 #define _GNU_SOURCE
@@ -119,8 +120,9 @@ class IdleTimeout(ServerTest):
 
     def test_a_download_that_does_not_move_is_none(self):
         client = self.large_download()
+        time.sleep(1)  # until the buffers between here and there are full
         self.pass_time(602)
-        client.rest()
+        self.assertLess(len(client.rest()), len(LARGE))
         self.server.wait_for_log("logout user=alice .*reason=idle-timeout")
 
 
@@ -164,6 +166,24 @@ class Strangers(ServerTest):
             times.append(time.monotonic() - begin)
             client.quit()
         return min(times)
+
+
+class OnBehalf(ServerTest):
+    def test_nobody_opens_the_maildrop_of_another(self):
+        """RFC 4616 section 2: the authorization identity of PLAIN, with a password that is right."""
+        server = self.make_server(["alice", "bob"])
+        server.import_mail("bob", [b"Subject: for bob\n\n"])
+        for identity, allowed in (("bob", False), ("nobody", False), ("alice ", False), ("alice", True)):
+            client = server.client()
+            message = f"{identity}\0alice\0{password_of('alice')}".encode()
+            command = b"AUTH PLAIN " + b64encode(message) + b"\r\n"
+            if allowed:
+                client.ok(command)
+                self.assertEqual(client.count(), 0)
+            else:
+                client.refused(command, b"[AUTH]")
+                client.refused("STAT")
+            client.quit()
 
 
 class Document(unittest.TestCase):

@@ -19,9 +19,10 @@ static void make_accounts(void)
     char hash[PASSWORD_HASH_BYTES], text[2048], error[256];
     cr_assert(password_make("sha512-crypt", SPAN_LITERAL("secret"), hash, error, sizeof error),
               "%s", error);
-    snprintf(text, sizeof text,
-             "ann:%s\nanne:%s\nbob:{PLAIN}tanstaaf\neve:{PLAIN}!\ndan:{ARGON2ID}$argon2id$x\n",
-             hash, hash);
+    snprintf(
+        text, sizeof text,
+        "ann:%s\nanne:%s\nbob:{PLAIN}tanstaaf\neve:{CRYPT}!locked\ndan:{ARGON2ID}$argon2id$x\n",
+        hash, hash);
     accounts = accounts_parse("passwd", span_of(text), error, sizeof error);
     cr_assert_not_null(accounts, "%s", error);
     cache = login_cache_make(64, KEEP_S);
@@ -137,7 +138,7 @@ Test(auth, a_stranger_takes_the_same_way_and_is_wrong)
 
 Test(auth, a_locked_user_is_wrong)
 {
-    cr_expect_eq(answer("eve", "!"), POP3_AUTH_WRONG);
+    cr_expect_eq(answer("eve", "!locked"), POP3_AUTH_WRONG);
     cr_expect_eq(answer("eve", ""), POP3_AUTH_WRONG);
 }
 

@@ -64,6 +64,12 @@ static void begin_ring(struct ring *ring)
     cr_assert(ring_init(ring, error, sizeof error), "%s", error);
 }
 
+static void turn(struct ring *ring)
+{
+    ring_wait(ring, true);
+    ring_run(ring);
+}
+
 static void begin_pool(struct worker_pool *pool, uint32_t threads, uint32_t waiting_max,
                        bool with_scratch)
 {
@@ -92,7 +98,7 @@ static void run_one(bool with_scratch)
     cr_assert(worker_submit(&pool, &work.job, &ring));
     cr_assert(work.job.op.in_flight);
     while (work.completed == 0)
-        ring_turn(&ring, true);
+        turn(&ring);
     check_work(&work, 1);
     cr_expect_eq(work.had_scratch, with_scratch);
     worker_pool_fini(&pool);
@@ -123,7 +129,7 @@ static void *own(void *argument)
             cr_assert(worker_submit(pool, &works[i].job, &ring));
         for (uint32_t i = 0; i < 8; i++)
             while (works[i].completed <= round)
-                ring_turn(&ring, true);
+                turn(&ring);
     }
     for (uint32_t i = 0; i < 8; i++)
         check_work(&works[i], OWNER_ROUNDS);
@@ -169,13 +175,13 @@ Test(worker, a_full_queue_refuses_at_once)
     pthread_mutex_unlock(&gate);
     for (int i = 0; i < 3; i++) {
         while (works[i].completed == 0)
-            ring_turn(&ring, true);
+            turn(&ring);
         check_work(&works[i], 1);
     }
     cr_expect_eq(works[3].ran + works[3].completed, 0);
     cr_assert(worker_submit(&pool, &works[3].job, &ring)); /* there is room again */
     while (works[3].completed == 0)
-        ring_turn(&ring, true);
+        turn(&ring);
     worker_pool_fini(&pool);
     ring_fini(&ring);
 }
@@ -216,7 +222,7 @@ Test(worker, the_end_lets_the_queue_run_empty)
         cr_assert_eq(works[i].ran, 1);
     for (int i = 0; i < JOBS; i++) {
         while (works[i].completed == 0)
-            ring_turn(&ring, true);
+            turn(&ring);
         check_work(&works[i], 1);
     }
     ring_fini(&ring);
