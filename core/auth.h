@@ -36,8 +36,7 @@ enum auth_step auth_begin(const struct accounts *accounts, struct login_cache *c
 /* Computes; on any thread, for as long as the hash takes. */
 void auth_run(struct auth_check *check);
 
-/* The answer to the check, which is wiped. Whoever gives a check up without having run it sets
- * `result` to PASSWORD_FAULT first. */
+/* The answer to the check, which is wiped. */
 enum pop3_auth_result auth_end(struct auth_check *check, struct login_cache *cache, uint64_t now_s);
 
 #endif

@@ -13,9 +13,8 @@
 #define BUFFERS_COUNT      1024 /* a power of two */
 #define BUFFERS_EACH_BYTES 1024
 
-/* What a multishot receive can hand over in one go after it has been cancelled: the kernel's loop
- * ends after 32 buffers (io_uring/net.c, MULTISHOT_MAX_RETRY). */
-#define BUFFERS_BURST_BYTES (32 * BUFFERS_EACH_BYTES)
+/* What one receive can have been handed before a turn gets to cancel it: every buffer. */
+#define BUFFERS_BURST_BYTES (BUFFERS_COUNT * BUFFERS_EACH_BYTES)
 
 struct buffers {
     struct io_uring_buf_ring *ring;

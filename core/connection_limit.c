@@ -11,30 +11,30 @@
 #include <string.h>
 #include <sys/random.h>
 
-#define ROWS             2
-#define ROW_COUNTERS_MIN 4096
-#define ROW_COUNTERS_MAX (1U << 22)
+#define COUNTERS_MIN 4096
+#define COUNTERS_MAX (1U << 22)
+
+/* Counters for each connection that there may be: so many addresses rarely meet. */
+#define COUNTERS_EACH 4
 
 struct connection_limit {
-    uint64_t keys[ROWS];
+    uint64_t keys[2];
     uint32_t mask;
     uint32_t connections_max, per_address_max;
     atomic_uint connections;
-    atomic_uint counters[]; /* ROWS rows of mask + 1 */
+    atomic_uint counters[]; /* mask + 1 */
 };
 
-static uint32_t count_address(struct connection_limit *limit, const struct sockaddr *address,
-                              int32_t change);
 static uint64_t identity(const struct sockaddr *address);
-static atomic_uint *counter(struct connection_limit *limit, int row, uint64_t identity);
+static atomic_uint *counter(struct connection_limit *limit, const struct sockaddr *address);
 
 struct connection_limit *connection_limit_make(uint32_t connections_max, uint32_t per_address_max)
 {
-    uint32_t counters = ROW_COUNTERS_MIN;
-    while (counters < ROW_COUNTERS_MAX && counters < connections_max)
+    uint32_t counters = COUNTERS_MIN;
+    while (counters < COUNTERS_MAX && counters / COUNTERS_EACH < connections_max)
         counters *= 2;
     struct connection_limit *limit =
-        calloc(1, sizeof *limit + ROWS * (size_t)counters * sizeof limit->counters[0]);
+        calloc(1, sizeof *limit + (size_t)counters * sizeof limit->counters[0]);
     if (limit == NULL || getrandom(limit->keys, sizeof limit->keys, 0) != sizeof limit->keys) {
         free(limit);
         return NULL;
@@ -56,10 +56,10 @@ bool connection_limit_take(struct connection_limit *limit, const struct sockaddr
     uint32_t before = atomic_fetch_add_explicit(&limit->connections, 1, memory_order_relaxed);
     bool good = before < limit->connections_max;
     if (good && !address_is_local(address)) {
-        uint32_t most = count_address(limit, address, 1);
-        good = most <= limit->per_address_max;
+        atomic_uint *count = counter(limit, address);
+        good = atomic_fetch_add_explicit(count, 1, memory_order_relaxed) < limit->per_address_max;
         if (!good)
-            (void)count_address(limit, address, -1);
+            atomic_fetch_sub_explicit(count, 1, memory_order_relaxed);
     }
     if (!good)
         atomic_fetch_sub_explicit(&limit->connections, 1, memory_order_relaxed);
@@ -68,26 +68,10 @@ bool connection_limit_take(struct connection_limit *limit, const struct sockaddr
 
 void connection_limit_give(struct connection_limit *limit, const struct sockaddr *address)
 {
-    if (!address_is_local(address))
-        (void)count_address(limit, address, -1);
-    uint32_t before = atomic_fetch_sub_explicit(&limit->connections, 1, memory_order_relaxed);
-    must(before > 0);
-}
-
-/* Adds to both counters of an address; the lower of the two is nearest to the truth. */
-static uint32_t count_address(struct connection_limit *limit, const struct sockaddr *address,
-                              int32_t change)
-{
-    uint64_t who = identity(address);
-    uint32_t least = UINT32_MAX;
-    for (int row = 0; row < ROWS; row++) {
-        uint32_t before = atomic_fetch_add_explicit(counter(limit, row, who), (uint32_t)change,
-                                                    memory_order_relaxed);
-        must(change > 0 || before > 0);
-        uint32_t after = before + (uint32_t)change;
-        least = after < least ? after : least;
-    }
-    return least;
+    bool is_local = address_is_local(address);
+    must(is_local ||
+         atomic_fetch_sub_explicit(counter(limit, address), 1, memory_order_relaxed) > 0);
+    must(atomic_fetch_sub_explicit(&limit->connections, 1, memory_order_relaxed) > 0);
 }
 
 bool address_is_local(const struct sockaddr *address)
@@ -134,12 +118,11 @@ static uint64_t identity(const struct sockaddr *address)
     return upper;
 }
 
-static atomic_uint *counter(struct connection_limit *limit, int row, uint64_t identity)
+static atomic_uint *counter(struct connection_limit *limit, const struct sockaddr *address)
 {
-    /* Multiply and fold twice with a secret key: peers cannot choose addresses that collide. */
-    unsigned __int128 mixed = (unsigned __int128)(identity ^ limit->keys[row]) *
-                              (0x9E3779B97F4A7C15U ^ (limit->keys[row] << 1 | 1));
+    /* Multiplied and folded under a secret key: peers cannot choose addresses that collide. */
+    unsigned __int128 mixed =
+        (unsigned __int128)(identity(address) ^ limit->keys[0]) * (limit->keys[1] | 1);
     uint64_t folded = (uint64_t)mixed ^ (uint64_t)(mixed >> 64);
-    uint32_t place = (uint32_t)(folded >> 17) & limit->mask;
-    return &limit->counters[(size_t)row * (limit->mask + 1) + place];
+    return &limit->counters[(uint32_t)(folded >> 17) & limit->mask];
 }

@@ -1,10 +1,10 @@
 /* connection_limit: how many connections there are, in all and of each address, over all shards.
  *
  * The one thing that shards write together, because a limit that counted in each shard alone would
- * refuse the third connection of a household by chance. Addresses count in two rows of counters
- * without a lock (a count-min sketch under a secret key): a count is never too low, and too high
- * only where an address meets another one in both rows. IPv6 counts by /64, the least that a
- * household has. Peers on this machine count only in all: a proxy in front of us is one of them.
+ * refuse the third connection of a household by chance. Addresses count in a table of counters
+ * without locks, at a place chosen by a keyed hash: where two addresses meet, they share their
+ * share. IPv6 counts by /64, the least that a household has. Peers on this machine count only in
+ * all: a proxy in front of us is one of them.
  */
 #ifndef RINGPOST_CORE_CONNECTION_LIMIT_H
 #define RINGPOST_CORE_CONNECTION_LIMIT_H

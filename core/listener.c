@@ -82,6 +82,7 @@ void listener_retry(struct listener *listener)
 
 void listener_stop(struct listener *listener)
 {
+    listener->paused = false;
     if (listener->accept.in_flight)
         ring_cancel(&listener->shard->ring, &listener->accept);
     else
@@ -106,7 +107,9 @@ static void accepted(struct op *op, int result, uint32_t flags)
         shut(listener);
         return;
     }
-    if (result == -EMFILE || result == -ENFILE || result == -ENOBUFS || result == -ENOMEM) {
+    /* These pass by themselves: a peer that has gone already, a full ring. Any other, want of
+     * descriptors above all, must not make the loop spin. */
+    if (result < 0 && result != -ECONNABORTED && result != -EINTR && result != -EAGAIN) {
         listener->paused = true;
         shard_need_tick(shard);
         log_begin(&shard->log, "accept-paused");

@@ -4,6 +4,8 @@
 #include "proto/must.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -11,6 +13,8 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+
+#define WRITE_PATIENCE_MS 200
 
 static void written(struct op *op, int result, uint32_t flags);
 static void put(struct log *log, const char *bytes, size_t count);
@@ -109,6 +113,13 @@ void log_flush(struct log *log)
     ring_write(log->ring, &log->write, STDERR_FILENO, log->writing, log->batch);
 }
 
+void log_give_up(struct log *log)
+{
+    if (log->write.in_flight)
+        ring_cancel(log->ring, &log->write);
+    log->gathered = 0;
+}
+
 bool log_is_idle(const struct log *log)
 {
     return !log->write.in_flight;
@@ -137,7 +148,7 @@ static void written(struct op *op, int result, uint32_t flags)
     struct log *log = (struct log *)((char *)op - offsetof(struct log, write));
     /* Nobody can be told that stderr is gone; the batch is given up. */
     if (result <= 0 && result != -EINTR && result != -EAGAIN)
-        return;
+        return; /* also -ECANCELED, after log_give_up */
     if (result > 0)
         log->written += (uint32_t)result;
     if (log->written < log->batch)
@@ -179,10 +190,15 @@ static bool is_plain(unsigned char byte)
     return byte > ' ' && byte < 0x7F && byte != '"' && byte != '\\';
 }
 
+/* Gives up where nobody reads: a server must start, stop and read its users all the same. Up to
+ * PIPE_BUF bytes a pipe that is writable takes without blocking (pipe(7)). */
 static void write_whole(const char *bytes, size_t count)
 {
     while (count > 0) {
-        ssize_t taken = write(STDERR_FILENO, bytes, count);
+        struct pollfd readiness = {.fd = STDERR_FILENO, .events = POLLOUT};
+        if (poll(&readiness, 1, WRITE_PATIENCE_MS) == 0)
+            return;
+        ssize_t taken = write(STDERR_FILENO, bytes, count < PIPE_BUF ? count : PIPE_BUF);
         if (taken < 0 && errno == EINTR)
             continue;
         if (taken <= 0)

@@ -50,9 +50,13 @@ void log_end(struct log *log);
 /* Starts the write of what has been gathered, if none is under way. Once a loop turn. */
 void log_flush(struct log *log);
 
+/* Gives up lines that nobody takes, at the end; the log is idle soon after. */
+void log_give_up(struct log *log);
+
 bool log_is_idle(const struct log *log);
 
-/* A line at once, from a thread without a ring (start, signals). */
+/* A line at once, from a thread without a ring (start, signals); dropped where stderr does not take
+ * it within a fifth of a second. */
 void log_now(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 #endif

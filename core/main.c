@@ -34,6 +34,7 @@ struct house {
     struct shard_start *starts;
     pthread_t *threads;
     uint32_t running;
+    uint32_t bound_listeners; /* of the configuration's, the first so many are ours */
 };
 
 static int run(const char *config_path, bool check_only);
@@ -184,6 +185,7 @@ static bool start_shards(struct house *house, int *sockets, char *error, size_t 
             free(column);
             return false;
         }
+        house->bound_listeners++;
         for (uint32_t shard = 0; shard < config->shards; shard++)
             sockets[shard * listeners + i] = column[shard];
     }
@@ -228,9 +230,9 @@ static void wait_for_signals(struct house *house)
         } else if (number == SIGUSR1) {
             tell_all(house, NOTICE_COUNTERS, NULL);
         } else if (number == SIGTERM || number == SIGINT) {
-            log_now("stopping signal=%s", number == SIGTERM ? "TERM" : "INT");
             tell_all(house, stopping ? NOTICE_STOP_NOW : NOTICE_STOP, NULL);
             stopping = true;
+            log_now("stopping signal=%s", number == SIGTERM ? "TERM" : "INT");
         }
         while (stopping && house->running > 0 &&
                pthread_tryjoin_np(house->threads[house->running - 1], NULL) == 0)
@@ -273,7 +275,7 @@ static void fini(struct house *house)
         worker_pool_fini(server->hash_pool);
     if (server->disk_pool != NULL)
         worker_pool_fini(server->disk_pool);
-    for (uint32_t i = 0; i < server->config.listener_count; i++)
+    for (uint32_t i = 0; i < house->bound_listeners; i++)
         if (server->config.listeners[i].socket_address.ss_family == AF_UNIX)
             listener_forget_path(&server->config.listeners[i]);
     if (server->disk != NULL)

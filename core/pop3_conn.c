@@ -18,7 +18,7 @@
 #define LINGER_S 5
 
 /* Lines and answers of one session in a turn; then the others have theirs. */
-#define TURN_STEPS_MAX 512
+#define TURN_STEPS_MAX 64
 
 static bool step(struct pop3_conn *conn);
 static bool step_line(struct pop3_conn *conn);
@@ -131,7 +131,10 @@ void pop3_conn_run(struct pop3_conn *conn)
     struct shard *shard = conn->shard;
     uint64_t sent_before = shard->sent.bytes;
     for (uint32_t steps = 0; !is_parked(conn); steps++) {
-        if (steps >= TURN_STEPS_MAX || shard->sent.bytes - sent_before >= SEND_TURN_BYTES) {
+        bool is_enough =
+            steps >= TURN_STEPS_MAX || shard->sent.bytes - sent_before >= SEND_TURN_BYTES;
+        /* A password that is to be checked lies in the input, which does not stay. */
+        if (is_enough && conn->ask.kind != POP3_ASK_AUTH) {
             shard_make_ready(shard, conn);
             return;
         }
@@ -221,6 +224,8 @@ static void hand_over(struct pop3_conn *conn, const struct pop3_answer *answer)
         conn->logged_in = true;
         conn->login_ms = conn->shard->now_ms;
         conn->shard->counters.logins++;
+        if (!line_is_partial(&conn->line))
+            password_wipe(conn->partial_line, sizeof conn->partial_line);
         pop3_input_moved(conn);
     }
 }
@@ -306,10 +311,12 @@ static void release(struct pop3_conn *conn)
     connection_limit_give(shard->server->connection_limit, &conn->peer.any);
     if (conn->plan != NULL)
         slab_give(&shard->plans, conn->plan);
-    if (conn->long_line != NULL)
+    if (conn->long_line != NULL) {
+        password_wipe(conn->long_line, LINE_SASL_MAX);
         slab_give(&shard->plans, conn->long_line);
-    if (conn->backlog != NULL)
-        slab_give(&shard->backlogs, conn->backlog);
+    }
+    password_wipe(conn->partial_line, sizeof conn->partial_line);
+    pop3_input_fini(conn);
     if (conn->marks != conn->marks_inline)
         free(conn->marks);
     wheel_remove(&shard->wheel, &conn->timer);

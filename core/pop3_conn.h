@@ -60,8 +60,9 @@ struct pop3_conn {
     bool mailbox_open;
     bool logged_in;
     struct span input; /* bytes not yet handed in: of the buffer just received, or of the backlog */
-    char *backlog;     /* a block of shard->backlogs while `input` must be kept, else NULL */
-    struct plan *plan; /* a block of shard->plans while there is something to say, else NULL */
+    size_t backlog_used; /* bytes of that block that have been written */
+    char *backlog;       /* a block of shard->backlogs while `input` must be kept, else NULL */
+    struct plan *plan;   /* a block of shard->plans while there is something to say, else NULL */
     struct send_stream stream;
     struct pop3_ask ask;
     struct line line;

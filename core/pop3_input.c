@@ -6,6 +6,10 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
+
+/* Unanswered input before login: a line of a SASL exchange and some commands. */
+#define BEFORE_LOGIN_BYTES_MAX 32768
 
 static void received(struct op *op, int result, uint32_t flags);
 static void take(struct pop3_conn *conn, char *bytes, size_t count);
@@ -14,7 +18,7 @@ static bool keep(struct pop3_conn *conn, const char *bytes, size_t count);
 
 size_t pop3_input_block_bytes(const struct config *config)
 {
-    return config->pipelined_bytes_max + 2 * BUFFERS_BURST_BYTES;
+    return config->pipelined_bytes_max + BUFFERS_BURST_BYTES;
 }
 
 void pop3_input_init(struct pop3_conn *conn)
@@ -48,12 +52,8 @@ void pop3_input_settle(struct pop3_conn *conn)
 {
     struct shard *shard = conn->shard;
     uint32_t limit = shard->server->config.pipelined_bytes_max;
-    if (conn->backlog != NULL && conn->input.length == 0) {
-        if (!conn->logged_in)
-            password_wipe(conn->backlog, pop3_input_block_bytes(&shard->server->config));
-        slab_give(&shard->backlogs, conn->backlog);
-        conn->backlog = NULL;
-    }
+    if (conn->input.length == 0)
+        pop3_input_fini(conn);
     if (conn->receive.in_flight) {
         if (conn->input.length >= limit && !conn->receive_stops) {
             conn->receive_stops = true;
@@ -63,6 +63,22 @@ void pop3_input_settle(struct pop3_conn *conn)
         conn->receive_stops = false;
         pop3_input_receive(conn);
     }
+}
+
+void pop3_input_fini(struct pop3_conn *conn)
+{
+    if (conn->backlog == NULL)
+        return;
+    struct shard *shard = conn->shard;
+    uint32_t limit = shard->server->config.pipelined_bytes_max;
+    if (!conn->logged_in)
+        password_wipe(conn->backlog, conn->backlog_used);
+    /* A rare burst must not be held in memory for ever. */
+    if (conn->backlog_used > limit)
+        (void)madvise(conn->backlog, pop3_input_block_bytes(&shard->server->config), MADV_DONTNEED);
+    slab_give(&shard->backlogs, conn->backlog);
+    conn->backlog = NULL;
+    conn->backlog_used = 0;
 }
 
 void pop3_input_feed_starved(struct shard *shard)
@@ -121,7 +137,8 @@ static bool keep(struct pop3_conn *conn, const char *bytes, size_t count)
         conn->input = (struct span){conn->backlog, 0};
     }
     size_t begun = (size_t)(conn->input.bytes - conn->backlog);
-    size_t room = pop3_input_block_bytes(&shard->server->config);
+    size_t room =
+        conn->logged_in ? pop3_input_block_bytes(&shard->server->config) : BEFORE_LOGIN_BYTES_MAX;
     if (conn->input.length + count > room)
         return false;
     if (begun + conn->input.length + count > room) {
@@ -131,6 +148,8 @@ static bool keep(struct pop3_conn *conn, const char *bytes, size_t count)
     }
     memcpy(conn->backlog + begun + conn->input.length, bytes, count);
     conn->input.length += count;
+    if (conn->backlog_used < begun + conn->input.length)
+        conn->backlog_used = begun + conn->input.length;
     return true;
 }
 

@@ -10,7 +10,7 @@
 
 #include "core/pop3_conn.h"
 
-/* Bytes of one block: the limit, and what the kernel can still hand over after it was told to stop.
+/* Bytes of one block: the limit, and what the kernel can hand over in the turn that reaches it.
  */
 size_t pop3_input_block_bytes(const struct config *config);
 
@@ -24,6 +24,9 @@ void pop3_input_moved(struct pop3_conn *conn);
 
 /* Gives the block back when it has been read, and receives again when there is room. */
 void pop3_input_settle(struct pop3_conn *conn);
+
+/* Gives the block back whatever is in it, at the connection's end. */
+void pop3_input_fini(struct pop3_conn *conn);
 
 /* Receives again for all connections that had to stop because no buffer was free. */
 void pop3_input_feed_starved(struct shard *shard);

@@ -41,7 +41,7 @@ void pop3_log_logout(struct pop3_conn *conn)
         return;
     struct shard *shard = conn->shard;
     struct log *log = &shard->log;
-    uint32_t removed = conn->end == CONN_END_QUIT ? conn->session.marked_count : 0;
+    uint32_t removed = conn->session.end == POP3_END_QUIT ? conn->session.marked_count : 0;
     log_begin(log, "logout");
     log_text(log, "user", pop3_user_name(&conn->session));
     put_peer(log, conn);

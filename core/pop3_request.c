@@ -36,7 +36,10 @@ bool pop3_request_populate(struct pop3_conn *conn, struct mail_range range)
     task->ask.kind = POP3_ASK_ROOM; /* no ask of the session's: nothing to answer */
     task->populate = range;
     conn->shard->counters.cold_ranges++;
-    return start(conn, task, conn->shard->server->disk_pool, run_populate);
+    bool started = start(conn, task, conn->shard->server->disk_pool, run_populate);
+    if (!started)
+        slab_give(&conn->shard->tasks, task);
+    return started;
 }
 
 static enum pop3_request_result request_auth(struct pop3_conn *conn, struct pop3_answer *answer)
@@ -59,8 +62,12 @@ static enum pop3_request_result request_auth(struct pop3_conn *conn, struct pop3
             password_wipe(&check, sizeof check);
             return POP3_REQUEST_TASK;
         }
+        password_wipe(&task->auth, sizeof task->auth);
+        slab_give(&shard->tasks, task);
     }
-    answer->auth = auth_end(&check, shard->login_cache, shard_now_s(shard));
+    /* The same for everybody: whether there is such a user is not told. */
+    password_wipe(&check, sizeof check);
+    answer->auth = POP3_AUTH_UNAVAILABLE;
     pop3_log_refusal(conn, conn->ask.auth.user, answer->auth);
     return POP3_REQUEST_ANSWERED;
 }
@@ -86,6 +93,7 @@ static enum pop3_request_result request_storage(struct pop3_conn *conn, struct p
         task->ask = conn->ask;
         if (start(conn, task, shard->server->disk_pool, run_storage))
             return POP3_REQUEST_TASK;
+        slab_give(&shard->tasks, task);
     }
     answer->result = MAIL_TEMPORARY;
     return POP3_REQUEST_ANSWERED;
@@ -136,7 +144,7 @@ static enum mail_result give_marks(struct pop3_conn *conn, struct pop3_answer *a
     return MAIL_TEMPORARY;
 }
 
-/* Sends the task off, or gives it back where the queue is full. */
+/* Sends the task off; false where the queue is full, and the task is still the caller's. */
 static bool start(struct pop3_conn *conn, struct pop3_task *task, struct worker_pool *pool,
                   void (*run)(struct job *job, const struct worker_lent *lent))
 {
@@ -146,7 +154,6 @@ static bool start(struct pop3_conn *conn, struct pop3_task *task, struct worker_
     if (worker_submit(pool, &task->job, &conn->shard->ring))
         return true;
     conn->task = NULL;
-    slab_give(&conn->shard->tasks, task);
     return false;
 }
 

@@ -37,6 +37,7 @@ void send_begin(struct send_stream *stream)
 {
     stream->piece = 0;
     stream->sent = 0;
+    stream->stalled = false;
 }
 
 enum send_result send_plan(struct send_stream *stream, const struct plan *plan, uint32_t piece_end,
@@ -60,6 +61,7 @@ enum send_result send_plan(struct send_stream *stream, const struct plan *plan, 
         for (uint32_t i = piece_before; i < stream->piece; i++)
             counters->bytes += plan->pieces[i].range.bytes;
         counters->bytes += stream->sent - sent_before;
+        stream->stalled = stream->stalled || result == SEND_FULL;
         if (result != SEND_DONE)
             return result;
     }
@@ -148,7 +150,7 @@ static enum send_result send_range(struct send_stream *stream, const struct plan
     if (window > SEND_WINDOW_BYTES)
         window = SEND_WINDOW_BYTES;
     off_t offset = (off_t)(range->offset + stream->sent);
-    bool is_known = stream->populated || (range->just_read && stream->sent == 0);
+    bool is_known = stream->populated || (range->just_read && !stream->stalled);
     if (!is_known &&
         !disk_posix_is_resident(range->file, (uint64_t)offset, window, access->scratch)) {
         stream->cold =

@@ -88,7 +88,12 @@ static void turn(struct shard *shard)
     run_ready(shard);
     pop3_input_feed_starved(shard);
     log_flush(&shard->log);
-    if (shard->stopping && shard->conn_count == 0 && shard->tick.in_flight)
+    if (!shard->stopping || shard->conn_count > 0)
+        return;
+    /* The last lines get one more tick of the clock to be taken. */
+    if (!log_is_idle(&shard->log))
+        shard_need_tick(shard);
+    else if (shard->tick.in_flight)
         ring_cancel(&shard->ring, &shard->tick);
 }
 
@@ -121,6 +126,8 @@ static void tick(struct op *op, int result, uint32_t flags)
     }
     if (shard->stopping && shard->now_ms >= shard->stop_ms)
         stop(shard, true);
+    if (shard->stopping && shard->conn_count == 0)
+        log_give_up(&shard->log);
     if (shard->conn_count > 0 || paused)
         shard_need_tick(shard);
 }

@@ -3,32 +3,38 @@
 
 #include "proto/must.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define WORKER_STACK_BYTES (256 * 1024) /* crypt(3) keeps 32 KB of state on it, argon2 none */
+#define WORKER_STACK_BYTES  (256 * 1024) /* crypt(3) keeps 32 KB of state on it, argon2 none */
+#define WORKER_RING_ENTRIES 2
 
+struct worker {
+    struct worker_pool *pool;
+    pthread_t thread;
+    struct ring ring; /* made where the pool is made, so that a fault is told before the start */
+    struct worker_lent lent;
+};
+
+static int start(struct worker_pool *pool, struct worker *worker, bool with_scratch);
 static void *work(void *argument);
 static struct job *take(struct worker_pool *pool);
 
 bool worker_pool_init(struct worker_pool *pool, uint32_t threads, uint32_t waiting_max,
                       bool with_scratch, char *out_error, size_t error_bytes)
 {
-    *pool = (struct worker_pool){.waiting_max = waiting_max, .with_scratch = with_scratch};
+    *pool = (struct worker_pool){.waiting_max = waiting_max};
     pthread_mutex_init(&pool->mutex, NULL);
     pthread_cond_init(&pool->wake, NULL);
     pool->threads = calloc(threads, sizeof *pool->threads);
     must(pool->threads != NULL);
-    pthread_attr_t attributes;
-    pthread_attr_init(&attributes);
-    pthread_attr_setstacksize(&attributes, WORKER_STACK_BYTES);
     int error = 0;
     while (pool->thread_count < threads && error == 0) {
-        error = pthread_create(&pool->threads[pool->thread_count], &attributes, work, pool);
+        error = start(pool, &pool->threads[pool->thread_count], with_scratch);
         pool->thread_count += error == 0;
     }
-    pthread_attr_destroy(&attributes);
     if (error == 0)
         return true;
     snprintf(out_error, error_bytes, "cannot start worker thread %u of %u: %s",
@@ -37,14 +43,40 @@ bool worker_pool_init(struct worker_pool *pool, uint32_t threads, uint32_t waiti
     return false;
 }
 
+/* 0 or an error number; then nothing of it stays. */
+static int start(struct worker_pool *pool, struct worker *worker, bool with_scratch)
+{
+    *worker = (struct worker){.pool = pool};
+    int error = -io_uring_queue_init(WORKER_RING_ENTRIES, &worker->ring.uring, 0);
+    if (error != 0)
+        return error;
+    if (with_scratch)
+        worker->lent.scratch = malloc(DISK_SCRATCH_BYTES);
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, WORKER_STACK_BYTES);
+    error = with_scratch && worker->lent.scratch == NULL
+                ? ENOMEM
+                : pthread_create(&worker->thread, &attributes, work, worker);
+    pthread_attr_destroy(&attributes);
+    if (error != 0) {
+        free(worker->lent.scratch);
+        ring_fini(&worker->ring);
+    }
+    return error;
+}
+
 void worker_pool_fini(struct worker_pool *pool)
 {
     pthread_mutex_lock(&pool->mutex);
     pool->ending = true;
     pthread_cond_broadcast(&pool->wake);
     pthread_mutex_unlock(&pool->mutex);
-    for (uint32_t i = 0; i < pool->thread_count; i++)
-        pthread_join(pool->threads[i], NULL);
+    for (uint32_t i = 0; i < pool->thread_count; i++) {
+        pthread_join(pool->threads[i].thread, NULL);
+        ring_fini(&pool->threads[i].ring);
+        free(pool->threads[i].lent.scratch);
+    }
     free(pool->threads);
     pthread_cond_destroy(&pool->wake);
     pthread_mutex_destroy(&pool->mutex);
@@ -72,20 +104,12 @@ bool worker_submit(struct worker_pool *pool, struct job *job, struct ring *owner
 
 static void *work(void *argument)
 {
-    struct worker_pool *pool = argument;
-    struct worker_lent lent = {.scratch = pool->with_scratch ? malloc(DISK_SCRATCH_BYTES) : NULL};
-    must(!pool->with_scratch || lent.scratch != NULL);
-    struct io_uring_params params = {.flags = IORING_SETUP_SINGLE_ISSUER};
-    struct ring ring;
-    int error = io_uring_queue_init_params(2, &ring.uring, &params);
-    must(error == 0);
-    for (struct job *job = take(pool); job != NULL; job = take(pool)) {
-        job->run(job, &lent);
+    struct worker *worker = argument;
+    for (struct job *job = take(worker->pool); job != NULL; job = take(worker->pool)) {
+        job->run(job, &worker->lent);
         /* The owner may let go of the job as soon as the message is there. */
-        ring_post(&ring, job->ring_descriptor, &job->op, 0);
+        ring_post(&worker->ring, job->ring_descriptor, &job->op, 0);
     }
-    ring_fini(&ring);
-    free(lent.scratch);
     return NULL;
 }
 

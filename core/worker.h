@@ -24,14 +24,15 @@ struct job {
     struct job *next;
 };
 
+struct worker;
+
 struct worker_pool {
     pthread_mutex_t mutex;
     pthread_cond_t wake;
     struct job *first, *last;
     uint32_t waiting, waiting_max;
     uint32_t thread_count;
-    pthread_t *threads;
-    bool with_scratch;
+    struct worker *threads; /* one for each, with the ring on which it answers */
     bool ending;
 };
 

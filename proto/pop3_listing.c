@@ -91,6 +91,9 @@ static struct pop3_ask begin(struct pop3 *session, enum pop3_pending one, enum p
  * all marked needs none. */
 static struct pop3_ask go_on(struct pop3 *session, struct plan *plan)
 {
+    if (session->marked_count == session->view.count) {
+        session->number = session->view.count + 1;
+    }
     while (session->number <= session->view.count && pop3_is_marked(session, session->number)) {
         session->number++;
     }
