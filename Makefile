@@ -31,7 +31,7 @@ objects = $(patsubst %.c,$(BUILD)/%.o,$(1))
 PROGRAMS := $(BUILD)/ringpostd $(BUILD)/ringpost
 
 # ---- flags
-LIBRARIES := liburing libconfuse libargon2 libxcrypt wolfssl jemalloc
+LIBRARIES := liburing libconfuse libargon2 libxcrypt jemalloc
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
 	$(if $(WERROR),-Werror)
 ALL_CFLAGS := -std=gnu17 -O2 -g $(WARNINGS) -fPIE -I. -DRINGPOST_VERSION='"$(VERSION)"' -MMD -MP
@@ -47,7 +47,7 @@ ALL_LDFLAGS := -Wl,-z,relro,-z,now
 endif
 ALL_CFLAGS += $(if $(COV),--coverage) $(CFLAGS)
 ALL_LDFLAGS += -pie $(if $(COV),--coverage) $(LDFLAGS)
-LDLIBS = $(shell pkg-config --libs $(LIBRARIES)) -lpthread
+LDLIBS = $(WOLFSSL_LIBS) $(shell pkg-config --libs $(LIBRARIES)) -lpthread
 with_system := -D_GNU_SOURCE
 $(call objects,$(PROTO) $(STORAGE)): with_system :=
 
@@ -60,7 +60,9 @@ endif
 # ---- what has to be there before anything is compiled
 goals := $(or $(MAKECMDGOALS),all)
 ifneq ($(filter-out help deps demo check house fuzz format clean uninstall,$(goals)),)
-ifeq ($(shell pkg-config --exists 'liburing >= 2.3' $(LIBRARIES) 2>/dev/null && echo yes),)
+WOLFSSL_LIBS := $(shell tools/wolfssl --libs 2>/dev/null)
+ALL_CFLAGS += $(shell tools/wolfssl --cflags 2>/dev/null)
+ifeq ($(and $(WOLFSSL_LIBS),$(shell pkg-config --exists 'liburing >= 2.3' $(LIBRARIES) 2>/dev/null && echo yes)),)
 $(error Libraries that Ringpost needs are missing: run "make deps")
 endif
 # Other flags than last time, or another compiler: everything is compiled again.

@@ -7,22 +7,51 @@
 #define RINGPOST_CORE_CONFIG_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
 
 #define CONFIG_PATH_DEFAULT "/etc/ringpost/ringpost.conf"
 
 #define CONFIG_LISTENERS_MAX 64
+#define CONFIG_TLS_MAX       256
+#define CONFIG_TLS_HOSTS_MAX 8
 
 enum config_plaintext { CONFIG_PLAINTEXT_NEVER, CONFIG_PLAINTEXT_LOCAL, CONFIG_PLAINTEXT_ALWAYS };
+
+/* When a listener's connections are encrypted: by STLS, which is offered as soon as there is a tls
+ * block; from the first byte; never. */
+enum config_tls_mode { CONFIG_TLS_STARTTLS, CONFIG_TLS_IMPLICIT, CONFIG_TLS_NONE };
+
+enum config_tls_version { CONFIG_TLS_1_2, CONFIG_TLS_1_3 };
+
+/* Whether a client is asked for a certificate, and whether it must have one. */
+enum config_verify_client { CONFIG_VERIFY_NO, CONFIG_VERIFY_REQUEST, CONFIG_VERIFY_REQUIRE };
 
 /* One address to listen on, as the file names it and as the kernel wants it. */
 struct config_listener {
     char name[64];     /* the block's title, for the log */
     char address[128]; /* "127.0.0.1:1110", "[::]:110", "unix:/run/ringpost/pop3" */
     int line;          /* in the file, for errors that show only at the start */
+    enum config_tls_mode tls;
     struct sockaddr_storage socket_address;
     socklen_t socket_address_bytes;
+};
+
+/* One certificate and the names that it is shown for. Several blocks may have the same name, or
+ * none: RSA and ECDSA side by side. What holds for all connections, the members from ticket_keys
+ * on, is set only in the first block without a host. */
+struct config_tls {
+    int line;            /* of the block's first key */
+    uint32_t host_count; /* 0: for every name that no block has, and for clients that send none */
+    char hosts[CONFIG_TLS_HOSTS_MAX][256];   /* in lower case; the first label may be "*" */
+    char certificate[4096];                  /* PEM, with its chain */
+    char key[4096];                          /* PEM; may be the same file */
+    char ocsp_response[4096];                /* DER, to be stapled; "": none */
+    char ticket_keys[4096];                  /* shared by a farm; "": made at the start */
+    char client_ca[4096];                    /* PEM; never "" unless verify_client is no */
+    enum config_tls_version min_version;     /* default 1.2 */
+    enum config_verify_client verify_client; /* default no */
 };
 
 struct config {
@@ -51,14 +80,22 @@ struct config {
     uint32_t hash_queue_max;      /* password-queue, checks that may wait, default 1,024 */
     uint32_t hash_threads;        /* password-threads, default 0: one for two cores, at least one */
     uint32_t disk_threads;        /* disk-threads, default 32 */
+    uint32_t handshake_ms;        /* handshake-timeout, default 30 s, 5..300 */
+    uint32_t handshakes_per_turn; /* handshakes-a-turn, of a shard, default 32, 1..1,024 */
     struct config_listener listeners[CONFIG_LISTENERS_MAX];
     uint32_t listener_count; /* at least one, or config_read refuses the file */
+    struct config_tls *tls;  /* tls_count of them, in the file's order; config_free frees them */
+    uint32_t tls_count;      /* 0: no listener is implicit, and STLS is not offered */
 };
 
 /* Reads `path`. On a mistake writes one sentence with file and line and what to write instead into
- * `out_error` and returns false. Checks values and ranges, not the world: files are opened later.
+ * `out_error` and returns false, and there is nothing to free. Checks values and ranges, not the
+ * world: files are opened later. What `out_config` had is overwritten: config_free first.
  */
 bool config_read(const char *path, struct config *out_config, char *out_error, size_t error_bytes);
+
+/* Frees the tls blocks and leaves the config without any. Again, or of zeros, does nothing. */
+void config_free(struct config *config);
 
 /* Parses "HOST:PORT", "[V6]:PORT" or "unix:PATH" without asking a resolver. */
 bool config_address(const char *text, struct sockaddr_storage *out_address, socklen_t *out_bytes);

@@ -21,8 +21,8 @@
 
 static void accepted(struct op *op, int result, uint32_t flags);
 static void shut(struct listener *listener);
-static void admit(struct shard *shard, int socket);
-static void refuse(struct shard *shard, int socket);
+static void admit(struct listener *listener, int socket);
+static void refuse(struct listener *listener, int socket);
 static int bound_socket(const struct config_listener *listener, bool shared);
 static bool free_unix_path(const struct sockaddr_un *address);
 
@@ -66,9 +66,11 @@ void listener_forget_path(const struct config_listener *listener)
     (void)unlink(((const struct sockaddr_un *)&listener->socket_address)->sun_path);
 }
 
-void listener_start(struct listener *listener, struct shard *shard, int socket)
+void listener_start(struct listener *listener, struct shard *shard, int socket,
+                    enum config_tls_mode tls)
 {
-    *listener = (struct listener){.accept = {.done = accepted}, .shard = shard, .socket = socket};
+    *listener = (struct listener){
+        .accept = {.done = accepted}, .shard = shard, .socket = socket, .tls = tls};
     ring_accept_multishot(&shard->ring, &listener->accept, socket);
 }
 
@@ -100,7 +102,7 @@ static void accepted(struct op *op, int result, uint32_t flags)
     struct shard *shard = listener->shard;
     (void)flags;
     if (result >= 0)
-        admit(shard, result);
+        admit(listener, result);
     if (op->in_flight)
         return;
     if (shard->stopping) {
@@ -127,8 +129,9 @@ static void shut(struct listener *listener)
     listener->socket = -1;
 }
 
-static void admit(struct shard *shard, int socket)
+static void admit(struct listener *listener, int socket)
 {
+    struct shard *shard = listener->shard;
     union peer_address peer;
     socklen_t bytes = sizeof peer;
     memset(&peer, 0, sizeof peer);
@@ -137,14 +140,14 @@ static void admit(struct shard *shard, int socket)
         peer.any.sa_family = AF_UNIX;
     shard->counters.connections++;
     if (shard->stopping || !connection_limit_take(shard->server->connection_limit, &peer.any)) {
-        refuse(shard, socket);
+        refuse(listener, socket);
         return;
     }
     shard_need_tick(shard);
-    if (pop3_conn_begin(shard, socket, &peer))
+    if (pop3_conn_begin(shard, socket, &peer, listener->tls))
         return;
     connection_limit_give(shard->server->connection_limit, &peer.any);
-    refuse(shard, socket);
+    refuse(listener, socket);
 }
 
 /* A listening socket, or -1 with errno. */
@@ -173,11 +176,13 @@ static int bound_socket(const struct config_listener *listener, bool shared)
     return -1;
 }
 
-static void refuse(struct shard *shard, int socket)
+static void refuse(struct listener *listener, int socket)
 {
     static const char words[] = "-ERR [SYS/TEMP] Too many connections; please try again later.\r\n";
-    shard->counters.refused_connections++;
-    (void)send(socket, words, sizeof words - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+    listener->shard->counters.refused_connections++;
+    /* Words in the clear would only confuse a client that begins with TLS. */
+    if (listener->tls != CONFIG_TLS_IMPLICIT)
+        (void)send(socket, words, sizeof words - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
     close(socket);
 }
 

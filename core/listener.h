@@ -13,6 +13,7 @@ struct listener {
     struct op accept;
     struct shard *shard;
     int socket;
+    enum config_tls_mode tls;
     bool paused; /* no file descriptors were left; tried again with the next tick */
 };
 
@@ -27,7 +28,8 @@ bool listener_sockets(const struct config *config, const struct config_listener 
 void listener_forget_path(const struct config_listener *listener);
 
 /* Begins to accept; takes the socket over. */
-void listener_start(struct listener *listener, struct shard *shard, int socket);
+void listener_start(struct listener *listener, struct shard *shard, int socket,
+                    enum config_tls_mode tls);
 
 /* Starts again after a pause. */
 void listener_retry(struct listener *listener);

@@ -4,6 +4,7 @@
 #include "core/pop3_input.h"
 #include "core/pop3_log.h"
 #include "core/pop3_request.h"
+#include "core/pop3_tls.h"
 #include "proto/must.h"
 
 #include <inttypes.h>
@@ -20,8 +21,10 @@
 /* Lines and answers of one session in a turn; then the others have theirs. */
 #define TURN_STEPS_MAX 64
 
+static void greet(struct pop3_conn *conn, const struct pop3_settings *settings);
 static bool step(struct pop3_conn *conn);
 static bool step_line(struct pop3_conn *conn);
+static bool step_tls(struct pop3_conn *conn);
 static bool step_close(struct pop3_conn *conn);
 static void hand_over(struct pop3_conn *conn, const struct pop3_answer *answer);
 static bool flush(struct pop3_conn *conn, uint32_t piece_end);
@@ -35,7 +38,8 @@ static void lend_long_line(struct pop3_conn *conn);
 static void became_writable(struct op *op, int result, uint32_t flags);
 static enum conn_end end_of(const struct pop3_conn *conn);
 
-bool pop3_conn_begin(struct shard *shard, int socket, const union peer_address *peer)
+bool pop3_conn_begin(struct shard *shard, int socket, const union peer_address *peer,
+                     enum config_tls_mode tls)
 {
     struct pop3_conn *conn = slab_take(&shard->conns);
     if (conn == NULL)
@@ -57,22 +61,32 @@ bool pop3_conn_begin(struct shard *shard, int socket, const union peer_address *
               shard_now_s(shard) + shard->server->config.login_ms / 1000 + 1);
     pop3_input_init(conn);
     pop3_input_receive(conn);
-    if (need_plan(conn)) {
-        const struct pop3_settings *settings =
-            conn->is_local ? &shard->settings_local : &shard->settings;
-        if (settings->apop)
-            (void)!getrandom(&conn->apop_random, sizeof conn->apop_random, 0);
-        char timestamp[POP3_TIMESTAMP_MAX];
-        conn->ask =
-            pop3_begin(&conn->session, settings, pop3_conn_timestamp(conn, timestamp), conn->plan);
-        pop3_conn_run(conn);
+    conn->ask.kind = POP3_ASK_TLS; /* until the greeting */
+    if (tls != CONFIG_TLS_IMPLICIT && need_plan(conn)) {
+        bool offers_stls = tls == CONFIG_TLS_STARTTLS && shard->tls != NULL;
+        greet(conn, &shard->settings[conn->is_local][offers_stls]);
+    } else if (tls == CONFIG_TLS_IMPLICIT && !pop3_tls_begin(conn)) {
+        end_session(conn, CONN_END_NO_MEMORY, SHUT_RDWR);
     }
+    pop3_conn_run(conn);
     pop3_conn_settle(conn);
     return true;
 }
 
+static void greet(struct pop3_conn *conn, const struct pop3_settings *settings)
+{
+    char timestamp[POP3_TIMESTAMP_MAX];
+    if (settings->apop)
+        (void)!getrandom(&conn->apop_random, sizeof conn->apop_random, 0);
+    conn->greeted = true;
+    conn->ask =
+        pop3_begin(&conn->session, settings, pop3_conn_timestamp(conn, timestamp), conn->plan);
+}
+
 void pop3_conn_resume(struct pop3_conn *conn)
 {
+    if (conn->tls != NULL && !conn->shut)
+        pop3_tls_resume(conn);
     pop3_conn_run(conn);
     pop3_conn_settle(conn);
 }
@@ -117,7 +131,7 @@ struct pop3_conn *pop3_conn_of_timer(struct wheel_entry *timer)
 
 struct span pop3_conn_timestamp(const struct pop3_conn *conn, char text[POP3_TIMESTAMP_MAX])
 {
-    if (!conn->shard->settings.apop)
+    if (!conn->shard->settings_encrypted.apop)
         return (struct span){NULL, 0};
     int length = snprintf(text, POP3_TIMESTAMP_MAX, "<%" PRIx64 ".%" PRIx64 "@%s>", conn->begun_s,
                           conn->apop_random, conn->shard->server->host_name);
@@ -172,10 +186,33 @@ static bool step(struct pop3_conn *conn)
         /* What has been said already need not wait for the worker. */
         (void)flush(conn, conn->plan->piece_count);
         return false;
+    case POP3_ASK_TLS:
+        return step_tls(conn);
     case POP3_ASK_CLOSE:
         return step_close(conn);
     }
     must(false);
+}
+
+/* Begins TLS when the answer to STLS has left, and tells the session when it is there. Every byte
+ * that came before belongs to nobody (RFC 2595 section 4). */
+static bool step_tls(struct pop3_conn *conn)
+{
+    if (!flush(conn, conn->plan->piece_count))
+        return false;
+    if (!conn->greeted) {
+        greet(conn, pop3_tls_settings(conn));
+        return true;
+    }
+    if (conn->tls == NULL) {
+        conn->input.length = 0;
+        line_reset(&conn->line);
+        if (!pop3_tls_begin(conn))
+            end_session(conn, CONN_END_NO_MEMORY, SHUT_RDWR);
+        return false;
+    }
+    hand_over(conn, &(struct pop3_answer){.kind = POP3_ASK_TLS, .tls = {pop3_tls_settings(conn)}});
+    return true;
 }
 
 static bool step_line(struct pop3_conn *conn)
@@ -238,8 +275,11 @@ static bool flush(struct pop3_conn *conn, uint32_t piece_end)
     struct plan *plan = conn->plan;
     if (conn->writable.in_flight)
         return false;
-    switch (send_plan(&conn->stream, plan, piece_end, piece_end < plan->piece_count, &shard->access,
-                      &shard->sent)) {
+    enum send_result result =
+        conn->tls != NULL ? pop3_tls_send(conn, piece_end)
+                          : send_plan(&conn->stream, plan, piece_end, piece_end < plan->piece_count,
+                                      &shard->access, &shard->sent);
+    switch (result) {
     case SEND_DONE:
         if (conn->stream.piece == plan->piece_count) {
             plan_init(plan);
@@ -248,7 +288,8 @@ static bool flush(struct pop3_conn *conn, uint32_t piece_end)
         return true;
     case SEND_FULL:
         pop3_input_moved(conn);
-        ring_poll_writable(&shard->ring, &conn->writable, conn->stream.socket);
+        if (!conn->writable.in_flight)
+            ring_poll_writable(&shard->ring, &conn->writable, conn->stream.socket);
         return false;
     case SEND_COLD:
         if (conn->task == NULL && !pop3_request_populate(conn, conn->stream.cold))
@@ -276,6 +317,8 @@ static void end_session(struct pop3_conn *conn, enum conn_end end, int half)
     pop3_log_logout(conn);
     if (conn->task == NULL)
         close_mailbox(conn);
+    if (conn->tls != NULL && half == SHUT_WR)
+        pop3_tls_end(conn);
     (void)shutdown(conn->stream.socket, half);
     wheel_move(&conn->shard->wheel, &conn->timer, shard_now_s(conn->shard) + LINGER_S);
 }
@@ -307,6 +350,7 @@ static void release(struct pop3_conn *conn)
     struct shard *shard = conn->shard;
     must(!conn->receive.in_flight && !conn->writable.in_flight && conn->task == NULL);
     close_mailbox(conn);
+    pop3_tls_fini(conn);
     close(conn->stream.socket);
     connection_limit_give(shard->server->connection_limit, &conn->peer.any);
     if (conn->plan != NULL)
@@ -340,7 +384,8 @@ static void close_mailbox(struct pop3_conn *conn)
 
 static bool is_parked(const struct pop3_conn *conn)
 {
-    return conn->shut || conn->task != NULL || conn->writable.in_flight || conn->is_ready;
+    return conn->shut || conn->task != NULL || conn->writable.in_flight || conn->is_ready ||
+           pop3_tls_is_shaking(conn);
 }
 
 static bool has_room(const struct pop3_conn *conn)
@@ -389,8 +434,7 @@ static void became_writable(struct op *op, int result, uint32_t flags)
     /* A slow but moving download is activity; one that does not move never gets here. */
     if (!conn->shut)
         pop3_input_moved(conn);
-    pop3_conn_run(conn);
-    pop3_conn_settle(conn);
+    pop3_conn_resume(conn);
 }
 
 static enum conn_end end_of(const struct pop3_conn *conn)

@@ -16,6 +16,7 @@
 #include <netinet/in.h>
 
 struct pop3_task;
+struct tls_stream;
 
 /* Marks of a maildrop of up to this many messages lie in the connection; a larger one has them
  * allocated at its login. */
@@ -34,6 +35,7 @@ enum conn_end {
     CONN_END_FLOOD,         /* far more input than pipelined-bytes at once */
     CONN_END_STORAGE_FAULT, /* an answer could not be finished */
     CONN_END_NO_MEMORY,
+    CONN_END_TLS, /* the handshake failed, or a record was damaged */
 };
 
 union peer_address {
@@ -47,6 +49,7 @@ struct pop3_conn {
     struct op receive;
     struct op writable;
     struct pop3_task *task; /* in flight, or NULL */
+    struct tls_stream *tls; /* a block of shard->tls_streams, or NULL: not encrypted */
     struct pop3_conn *next, *previous;
     struct pop3_conn *next_ready, *next_starved;
     struct wheel_entry timer;
@@ -58,6 +61,7 @@ struct pop3_conn {
     bool shut; /* our half is shut: only the peer's end is awaited */
     bool is_local;
     bool mailbox_open;
+    bool greeted; /* the session has begun */
     bool logged_in;
     struct span input; /* bytes not yet handed in: of the buffer just received, or of the backlog */
     size_t backlog_used; /* bytes of that block that have been written */
@@ -79,9 +83,11 @@ struct pop3_conn {
     char path[USERS_FOLDER_BYTES];
 };
 
-/* Takes over an accepted socket, which connection_limit has counted: greets and waits for commands.
+/* Takes over an accepted socket, which connection_limit has counted: greets and waits for commands,
+ * or for the handshake first where `tls` is implicit.
  * False where there is no memory for it; the socket is still the caller's then. */
-bool pop3_conn_begin(struct shard *shard, int socket, const union peer_address *peer);
+bool pop3_conn_begin(struct shard *shard, int socket, const union peer_address *peer,
+                     enum config_tls_mode tls);
 
 /* Goes on with a connection that shard_make_ready has put off. */
 void pop3_conn_resume(struct pop3_conn *conn);

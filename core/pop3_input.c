@@ -1,6 +1,7 @@
 /* pop3_input: what a peer has sent and the session has not yet read. */
 #include "core/pop3_input.h"
 
+#include "core/pop3_tls.h"
 #include "proto/must.h"
 
 #include <errno.h>
@@ -12,7 +13,6 @@
 #define BEFORE_LOGIN_BYTES_MAX 32768
 
 static void received(struct op *op, int result, uint32_t flags);
-static void take(struct pop3_conn *conn, char *bytes, size_t count);
 static void starve(struct pop3_conn *conn);
 static bool keep(struct pop3_conn *conn, const char *bytes, size_t count);
 
@@ -98,8 +98,12 @@ static void received(struct op *op, int result, uint32_t flags)
     if (result > 0) {
         char *bytes = buffers_bytes(&shard->buffers, flags);
         bool was_logged_in = conn->logged_in;
-        if (!conn->shut)
-            take(conn, bytes, (size_t)result);
+        if (conn->shut)
+            conn->input = (struct span){NULL, 0};
+        else if (conn->tls != NULL)
+            pop3_tls_received(conn, bytes, (size_t)result);
+        else
+            pop3_input_take(conn, bytes, (size_t)result);
         if (!was_logged_in)
             password_wipe(bytes, (size_t)result);
         buffers_give(&shard->buffers, flags);
@@ -112,8 +116,7 @@ static void received(struct op *op, int result, uint32_t flags)
     pop3_conn_settle(conn);
 }
 
-/* Hands the bytes in as far as the session goes, and keeps the rest. */
-static void take(struct pop3_conn *conn, char *bytes, size_t count)
+void pop3_input_take(struct pop3_conn *conn, char *bytes, size_t count)
 {
     pop3_input_moved(conn);
     if (conn->backlog == NULL) {

@@ -19,6 +19,9 @@ void pop3_input_init(struct pop3_conn *conn);
 /* Starts to receive. */
 void pop3_input_receive(struct pop3_conn *conn);
 
+/* Hands plaintext in as far as the session goes, and keeps the rest. */
+void pop3_input_take(struct pop3_conn *conn, char *bytes, size_t count);
+
 /* Something moved: the idle deadline of a session that has logged in begins anew. */
 void pop3_input_moved(struct pop3_conn *conn);
 

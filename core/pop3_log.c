@@ -1,6 +1,7 @@
 /* pop3_log: the lines that a POP3 session leaves in the log. */
 #include "core/pop3_log.h"
 
+#include "core/tls_stream.h"
 #include "proto/must.h"
 
 static void put_peer(struct log *log, const struct pop3_conn *conn);
@@ -32,6 +33,17 @@ void pop3_log_refusal(struct pop3_conn *conn, struct span user, enum pop3_auth_r
     put_peer(log, conn);
     log_text(log, "reason",
              result == POP3_AUTH_WRONG ? SPAN_LITERAL("credentials") : SPAN_LITERAL("unavailable"));
+    log_end(log);
+}
+
+void pop3_log_tls_failure(struct pop3_conn *conn)
+{
+    char words[TLS_REASON_BYTES];
+    struct log *log = &conn->shard->log;
+    conn->shard->counters.handshakes_failed += !conn->logged_in;
+    log_begin(log, "tls-failed");
+    put_peer(log, conn);
+    log_text(log, "reason", span_of(tls_stream_reason(conn->tls, words, sizeof words)));
     log_end(log);
 }
 
@@ -86,6 +98,8 @@ static const char *reason_of(enum conn_end end)
         return "storage-fault";
     case CONN_END_NO_MEMORY:
         return "no-memory";
+    case CONN_END_TLS:
+        return "tls";
     case CONN_END_NONE:
         break;
     }

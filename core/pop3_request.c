@@ -2,12 +2,15 @@
 #include "core/pop3_request.h"
 
 #include "core/pop3_log.h"
+#include "core/tls_stream.h"
 #include "proto/must.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 static enum pop3_request_result request_auth(struct pop3_conn *conn, struct pop3_answer *answer);
+static enum pop3_request_result request_external(struct pop3_conn *conn,
+                                                 struct pop3_answer *answer);
 static enum pop3_request_result request_storage(struct pop3_conn *conn, struct pop3_answer *answer);
 static enum mail_result ask_storage(struct pop3_conn *conn, const struct pop3_ask *ask,
                                     const struct disk_access *access, struct mail_fact *facts,
@@ -45,6 +48,8 @@ bool pop3_request_populate(struct pop3_conn *conn, struct mail_range range)
 static enum pop3_request_result request_auth(struct pop3_conn *conn, struct pop3_answer *answer)
 {
     struct shard *shard = conn->shard;
+    if (conn->ask.auth.mechanism == POP3_MECHANISM_EXTERNAL)
+        return request_external(conn, answer);
     struct auth_check check;
     char timestamp[POP3_TIMESTAMP_MAX];
     if (auth_begin(shard->accounts, shard->login_cache, &conn->ask.auth,
@@ -69,6 +74,22 @@ static enum pop3_request_result request_auth(struct pop3_conn *conn, struct pop3
     password_wipe(&check, sizeof check);
     answer->auth = POP3_AUTH_UNAVAILABLE;
     pop3_log_refusal(conn, conn->ask.auth.user, answer->auth);
+    return POP3_REQUEST_ANSWERED;
+}
+
+/* The certificate says who he is; it opens his own maildrop and nobody else's. */
+static enum pop3_request_result request_external(struct pop3_conn *conn, struct pop3_answer *answer)
+{
+    struct account account;
+    struct span wanted = conn->ask.auth.on_behalf_of;
+    struct span name = span_of(conn->tls != NULL ? conn->tls->peer_name : "");
+    bool is_his = wanted.length == 0 || span_equal(wanted, name);
+    bool is_right =
+        is_his && name.length > 0 && accounts_find(conn->shard->accounts, name, &account);
+    answer->auth = is_right ? POP3_AUTH_RIGHT : POP3_AUTH_WRONG;
+    answer->auth_user = is_right ? name : (struct span){NULL, 0};
+    if (!is_right)
+        pop3_log_refusal(conn, name, POP3_AUTH_WRONG);
     return POP3_REQUEST_ANSWERED;
 }
 
@@ -118,6 +139,7 @@ static enum mail_result ask_storage(struct pop3_conn *conn, const struct pop3_as
         return driver->top(&conn->mailbox, access, ask->top.number, ask->top.lines, &answer->range);
     case POP3_ASK_COMMIT:
         return driver->commit(&conn->mailbox, access, conn->marks);
+    case POP3_ASK_TLS:
     case POP3_ASK_LINE:
     case POP3_ASK_ROOM:
     case POP3_ASK_AUTH:

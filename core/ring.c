@@ -9,9 +9,15 @@
 #include <string.h>
 #include <time.h>
 
+#if defined(__has_feature)
+#define THREAD_SANITIZER __has_feature(thread_sanitizer)
+#else
+#define THREAD_SANITIZER 0
+#endif
+
 /* The kernel orders what the sender of a message wrote before what its receiver reads; the thread
  * sanitizer cannot see the kernel and has to be told. */
-#ifdef __SANITIZE_THREAD__
+#if defined(__SANITIZE_THREAD__) || THREAD_SANITIZER
 #include <sanitizer/tsan_interface.h>
 #define order_before_run(op) __tsan_release(op)
 #define order_after_post(op) __tsan_acquire(op)

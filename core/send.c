@@ -5,6 +5,7 @@
 #include "proto/must.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
@@ -64,6 +65,41 @@ enum send_result send_plan(struct send_stream *stream, const struct plan *plan, 
         stream->stalled = stream->stalled || result == SEND_FULL;
         if (result != SEND_DONE)
             return result;
+    }
+    return SEND_DONE;
+}
+
+enum send_result send_collect(struct send_stream *stream, const struct plan *plan,
+                              uint32_t piece_end, const struct disk_access *access, char *buffer,
+                              size_t room, size_t *out_count)
+{
+    *out_count = 0;
+    while (stream->piece < piece_end && room > 0) {
+        const struct piece *piece = &plan->pieces[stream->piece];
+        const struct mail_range *range = &piece->range;
+        uint64_t left = range->bytes - stream->sent;
+        size_t count = left < room ? (size_t)left : room;
+        const char *from = piece->kind == PIECE_TEXT ? plan->text + range->offset : range->memory;
+        if (from != NULL) {
+            memcpy(buffer, from + stream->sent, count);
+        } else {
+            uint64_t offset = range->offset + stream->sent;
+            int64_t got = disk_read(access->disk, range->file, buffer, count, offset,
+                                    stream->populated ? DISK_WAIT : DISK_NOW);
+            if (got == -EAGAIN) {
+                uint64_t window = left < SEND_WINDOW_BYTES ? left : SEND_WINDOW_BYTES;
+                stream->cold =
+                    (struct mail_range){.file = range->file, .offset = offset, .bytes = window};
+                return SEND_COLD;
+            }
+            if (got < 0 || (size_t)got < count)
+                return SEND_DAMAGED;
+            stream->populated = false;
+        }
+        buffer += count;
+        room -= count;
+        *out_count += count;
+        advance(stream, plan, count);
     }
     return SEND_DONE;
 }

@@ -57,4 +57,11 @@ enum send_result send_plan(struct send_stream *stream, const struct plan *plan, 
                            bool more, const struct disk_access *access,
                            struct send_counters *counters);
 
+/* Copies what comes next of the plan into `buffer`, up to `room` bytes and `piece_end`, and counts
+ * it as sent: for a sender that changes the bytes on their way. SEND_DONE, or why there is not
+ * more: SEND_COLD or SEND_DAMAGED, perhaps behind some bytes. */
+enum send_result send_collect(struct send_stream *stream, const struct plan *plan,
+                              uint32_t piece_end, const struct disk_access *access, char *buffer,
+                              size_t room, size_t *out_count);
+
 #endif

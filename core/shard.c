@@ -6,6 +6,7 @@
 #include "core/pop3_conn.h"
 #include "core/pop3_input.h"
 #include "core/pop3_request.h"
+#include "core/tls_stream.h"
 #include "proto/must.h"
 
 #include <sched.h>
@@ -25,7 +26,7 @@ static bool is_over(const struct shard *shard);
 static void pin(int core);
 static void read_clocks(struct shard *shard);
 static void log_counters(struct shard *shard);
-static struct pop3_settings settings_for(const struct config *config, bool is_local);
+static struct pop3_settings settings_for(const struct config *config, bool is_local, bool stls);
 
 /* Requests of one shard that may be with the workers at once; more are put off with SYS/TEMP. */
 #define TASKS_MAX 16384
@@ -47,11 +48,14 @@ void *shard_main(void *argument)
     return NULL;
 }
 
-void shard_tell(struct ring *from, struct shard_start *start, enum notice_kind kind,
-                const struct accounts *accounts)
+void shard_tell(struct ring *from, struct shard_start *start, const struct notice *what)
 {
-    struct notice notice = {
-        .op = {.done = noticed}, .shard = start->shard, .kind = kind, .accounts = accounts};
+    struct notice notice = {.op = {.done = noticed},
+                            .shard = start->shard,
+                            .kind = what->kind,
+                            .accounts = what->accounts,
+                            .tls = what->tls,
+                            .tickets = what->tickets};
     ring_expect(&notice.op);
     ring_post(from, ring_descriptor(&start->shard->ring), &notice.op, 0);
     while (!atomic_load_explicit(&notice.taken, memory_order_acquire) &&
@@ -84,6 +88,7 @@ static void turn(struct shard *shard)
 {
     ring_wait(&shard->ring, shard->ready == NULL);
     read_clocks(shard);
+    shard->handshakes_left = shard->server->config.handshakes_per_turn;
     ring_run(&shard->ring);
     run_ready(shard);
     pop3_input_feed_starved(shard);
@@ -142,6 +147,12 @@ static void noticed(struct op *op, int result, uint32_t flags)
     case NOTICE_ACCOUNTS:
         shard->accounts = notice->accounts;
         break;
+    case NOTICE_TLS:
+        /* Connections of the old certificates keep them; tickets are sealed with the new keys. */
+        shard->tickets = notice->tickets;
+        tls_contexts_give(shard->tls);
+        shard->tls = notice->tls;
+        break;
     case NOTICE_STOP:
         stop(shard, false);
         break;
@@ -192,29 +203,44 @@ static struct shard *make(struct shard_start *start)
     shard->accounts = start->accounts;
     shard->ready_end = &shard->ready;
     shard->tick.done = tick;
-    shard->settings = settings_for(config, false);
-    shard->settings_local = settings_for(config, true);
+    for (int local = 0; local < 2; local++)
+        for (int stls = 0; stls < 2; stls++)
+            shard->settings[local][stls] = settings_for(config, local == 1, stls == 1);
+    shard->settings_encrypted = settings_for(config, false, false);
+    shard->settings_encrypted.plaintext_login = true;
+    shard->settings_verified = shard->settings_encrypted;
+    shard->settings_verified.external = true;
+    shard->tickets = start->tickets;
+    if (config->tls_count > 0) {
+        shard->tls = tls_contexts_make(config, &shard->tickets, start->error, sizeof start->error);
+        if (shard->tls == NULL)
+            return NULL;
+    }
     if (!ring_init(&shard->ring, start->error, sizeof start->error))
         return NULL;
     shard->access = (struct disk_access){start->server->disk, DISK_NOW, malloc(DISK_SCRATCH_BYTES)};
     shard->facts = malloc(POP3_FACTS_MAX * sizeof *shard->facts);
+    shard->plaintext = malloc(TLS_RECORD_BYTES);
+    shard->plaintext_out = malloc(TLS_RECORD_BYTES);
     shard->login_cache = login_cache_make(config->login_cache_entries, config->login_cache_s);
     shard->listeners = calloc(config->listener_count, sizeof *shard->listeners);
     if (!buffers_init(&shard->buffers, &shard->ring) || !log_init(&shard->log, &shard->ring) ||
-        shard->access.scratch == NULL || shard->facts == NULL || shard->login_cache == NULL ||
-        shard->listeners == NULL) {
+        shard->access.scratch == NULL || shard->facts == NULL || shard->plaintext == NULL ||
+        shard->plaintext_out == NULL || shard->login_cache == NULL || shard->listeners == NULL) {
         snprintf(start->error, sizeof start->error, "shard %u: not enough memory", start->number);
         return NULL;
     }
     slab_init(&shard->conns, sizeof(struct pop3_conn), config->connections_max);
     slab_init(&shard->plans, sizeof(struct plan), 2 * config->connections_max);
+    slab_init(&shard->tls_streams, sizeof(struct tls_stream), config->connections_max);
+    slab_init(&shard->tls_outputs, TLS_OUTPUT_BYTES, config->connections_max);
     slab_init(&shard->tasks, sizeof(struct pop3_task), TASKS_MAX);
     slab_init(&shard->backlogs, pop3_input_block_bytes(config), config->connections_max);
     read_clocks(shard);
     wheel_init(&shard->wheel, shard_now_s(shard));
     shard->listener_count = config->listener_count;
     for (uint32_t i = 0; i < config->listener_count; i++)
-        listener_start(&shard->listeners[i], shard, start->sockets[i]);
+        listener_start(&shard->listeners[i], shard, start->sockets[i], config->listeners[i].tls);
     return shard;
 }
 
@@ -226,6 +252,12 @@ void shard_fini(struct shard *shard)
     slab_fini(&shard->conns);
     slab_fini(&shard->plans);
     slab_fini(&shard->tasks);
+    slab_fini(&shard->tls_streams);
+    slab_fini(&shard->tls_outputs);
+    if (shard->tls != NULL)
+        tls_contexts_give(shard->tls);
+    free(shard->plaintext);
+    free(shard->plaintext_out);
     slab_fini(&shard->backlogs);
     login_cache_free(&shard->login_cache);
     free(shard->listeners);
@@ -274,17 +306,22 @@ static void log_counters(struct shard *shard)
     log_number(log, "sends", shard->sent.calls);
     log_number(log, "range_sends", shard->sent.range_calls);
     log_number(log, "cold_ranges", counters->cold_ranges);
+    log_number(log, "handshakes", counters->handshakes);
+    log_number(log, "handshakes_resumed", counters->handshakes_resumed);
+    log_number(log, "handshakes_failed", counters->handshakes_failed);
+    log_number(log, "handshakes_put_off", counters->handshakes_put_off);
     log_number(log, "waiting_requests", counters->waiting_requests);
     log_number(log, "allocated_bytes", allocated);
     log_end(log);
 }
 
-static struct pop3_settings settings_for(const struct config *config, bool is_local)
+static struct pop3_settings settings_for(const struct config *config, bool is_local, bool stls)
 {
     return (struct pop3_settings){
         .implementation = SPAN_LITERAL("Ringpost"),
         .apop = config->apop,
         .last = config->last,
+        .stls = stls,
         .plaintext_login = config->plaintext_login == CONFIG_PLAINTEXT_ALWAYS ||
                            (config->plaintext_login == CONFIG_PLAINTEXT_LOCAL && is_local),
         .refusals_before_login_max = config->refusals_before_login_max,

@@ -23,6 +23,8 @@
 
 struct pop3_conn;
 struct listener;
+struct tls_contexts;
+struct tls_tickets;
 
 /* What all shards use and none changes. */
 struct server {
@@ -40,18 +42,22 @@ struct shard_counters {
     uint64_t logins, failed_logins;
     uint64_t retrieved, retrieved_octets, removed;
     uint64_t cold_ranges;
-    uint64_t waiting_requests; /* storage requests that went to a worker */
+    uint64_t handshakes, handshakes_resumed, handshakes_failed;
+    uint64_t handshakes_put_off; /* to a later turn, because so many had begun in this one */
+    uint64_t waiting_requests;   /* storage requests that went to a worker */
 };
 
 /* A message from the main thread; its `op` completes on the shard's ring. */
-enum notice_kind { NOTICE_ACCOUNTS, NOTICE_STOP, NOTICE_STOP_NOW, NOTICE_COUNTERS };
+enum notice_kind { NOTICE_ACCOUNTS, NOTICE_TLS, NOTICE_STOP, NOTICE_STOP_NOW, NOTICE_COUNTERS };
 
 struct notice {
     struct op op;
     struct shard *shard;
     enum notice_kind kind;
-    const struct accounts *accounts; /* NOTICE_ACCOUNTS: the table to use from now on */
-    atomic_bool taken;               /* the shard has acted on it */
+    const struct accounts *accounts;   /* NOTICE_ACCOUNTS: the table to use from now on */
+    struct tls_contexts *tls;          /* NOTICE_TLS: taken over by the shard */
+    const struct tls_tickets *tickets; /* NOTICE_TLS */
+    atomic_bool taken;                 /* the shard has acted on it */
 };
 
 struct shard {
@@ -68,10 +74,18 @@ struct shard {
     struct slab backlogs;
     const struct accounts *accounts;
     struct login_cache *login_cache;
-    struct pop3_settings settings;       /* plaintext_login as for a peer from elsewhere */
-    struct pop3_settings settings_local; /* and for one on this machine */
-    struct disk_access access;           /* DISK_NOW, with the shard's scratch */
-    struct mail_fact *facts;             /* POP3_FACTS_MAX, for answers at once */
+    struct pop3_settings settings[2][2]; /* not encrypted: from elsewhere or local; with STLS */
+    struct pop3_settings settings_encrypted;
+    struct pop3_settings settings_verified; /* with a certificate of the peer's */
+    struct slab tls_streams;
+    struct slab tls_outputs;
+    struct tls_contexts *tls;          /* NULL where no certificate is configured */
+    const struct tls_tickets *tickets; /* the server's, exchanged by NOTICE_TLS */
+    char *plaintext;                   /* TLS_RECORD_BYTES for what is read, */
+    char *plaintext_out;               /* and for what is written */
+    uint32_t handshakes_left;          /* that may begin in this turn */
+    struct disk_access access;         /* DISK_NOW, with the shard's scratch */
+    struct mail_fact *facts;           /* POP3_FACTS_MAX, for answers at once */
     struct listener *listeners;
     uint32_t listener_count;
     struct pop3_conn *all;   /* every session, linked by `next` and `previous` */
@@ -90,6 +104,7 @@ struct shard {
 struct shard_start {
     const struct server *server;
     const struct accounts *accounts;
+    const struct tls_tickets *tickets; /* NULL where no certificate is configured */
     uint32_t number;
     int core;            /* to be pinned to, or -1 */
     const int *sockets;  /* one listening socket for each listener of the configuration */
@@ -107,9 +122,9 @@ void *shard_main(void *argument);
 /* Frees a shard whose thread has been joined. */
 void shard_fini(struct shard *shard);
 
-/* Tells a shard something, from the thread that owns `from`; returns when it has acted or ended. */
-void shard_tell(struct ring *from, struct shard_start *start, enum notice_kind kind,
-                const struct accounts *accounts);
+/* Tells a shard what `what` says (op, shard and taken are filled in here), from the thread that
+ * owns `from`; returns when it has acted or ended. */
+void shard_tell(struct ring *from, struct shard_start *start, const struct notice *what);
 
 /* For the rooms above: the steady clock's second of this turn. */
 uint64_t shard_now_s(const struct shard *shard);

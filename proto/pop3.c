@@ -50,6 +50,7 @@ static const struct handler_of handlers[POP3_COMMAND_KINDS] = {
     [POP3_COMMAND_RETR] = {handle_retr},
     [POP3_COMMAND_RSET] = {handle_rset},
     [POP3_COMMAND_STAT] = {handle_stat},
+    [POP3_COMMAND_STLS] = {pop3_login_stls},
     [POP3_COMMAND_TOP]  = {handle_top},
     [POP3_COMMAND_UIDL] = {pop3_listing_uidl},
     [POP3_COMMAND_USER] = {pop3_login_user},
@@ -71,12 +72,9 @@ struct pop3_ask pop3_begin(struct pop3 *session, const struct pop3_settings *set
                            struct span timestamp, struct plan *plan)
 {
     must_have_answer_room(plan);
-    must(settings->implementation.length > 0);
-    must(settings->implementation.length <= POP3_IMPLEMENTATION_MAX);
-    must(settings->refusals_before_login_max > 0 && settings->refusals_after_login_max > 0);
     must(timestamp.length <= POP3_TIMESTAMP_MAX);
     must(settings->apop == (timestamp.length > 0));
-    *session = (struct pop3){.settings = settings, .state = POP3_AUTHORIZATION};
+    pop3_login_begin(session, settings);
     plan_text(plan, SPAN_LITERAL("+OK POP3 server ready"));
     if (settings->apop) {
         plan_text(plan, SPAN_LITERAL(" "));
@@ -134,6 +132,8 @@ struct pop3_ask pop3_answer(struct pop3 *session, const struct pop3_answer *answ
         return top_came(session, answer, plan);
     case POP3_ASK_COMMIT:
         return committed(session, answer, plan);
+    case POP3_ASK_TLS:
+        return pop3_login_tls_began(session, answer);
     case POP3_ASK_LINE:
     case POP3_ASK_CLOSE:
         break;
@@ -199,9 +199,18 @@ static struct pop3_ask handle_capa(struct pop3 *session, const struct pop3_comma
                                    struct plan *plan)
 {
     (void)command;
+    const struct pop3_settings *settings = session->settings;
     plan_text(plan, SPAN_LITERAL("+OK\r\nTOP\r\nUIDL\r\n"));
-    if (session->settings->plaintext_login) {
-        plan_text(plan, SPAN_LITERAL("USER\r\nSASL PLAIN LOGIN\r\n"));
+    if (settings->plaintext_login) {
+        plan_text(plan, SPAN_LITERAL("USER\r\n"));
+    }
+    if (settings->plaintext_login || settings->external) {
+        plan_text(plan, SPAN_LITERAL("SASL"));
+        pop3_login_name_mechanisms(session, SPAN_LITERAL(" "), SPAN_LITERAL(""), plan);
+        plan_text(plan, SPAN_LITERAL("\r\n"));
+    }
+    if (settings->stls) {
+        plan_text(plan, SPAN_LITERAL("STLS\r\n"));
     }
     plan_text(plan, SPAN_LITERAL("RESP-CODES\r\nAUTH-RESP-CODE\r\nPIPELINING\r\nEXPIRE NEVER\r\n"
                                  "IMPLEMENTATION "));

@@ -1,4 +1,4 @@
-/* pop3: a POP3 session without input and output (RFC 1939, 2449, 3206, 5034).
+/* pop3: a POP3 session without input and output (RFC 1939, 2449, 2595, 3206, 5034).
  *
  * A line or the answer to the last question goes in; at most one question, the ask, comes out, and
  * what there is to say is appended to a plan. The session knows no clock, no socket and no disk.
@@ -7,7 +7,8 @@
  *
  * The way of a session: pop3_begin says the greeting and asks for a line; then pop3_line and
  * pop3_answer take turns until the ask is POP3_ASK_CLOSE. Whoever runs it sends the plan whenever
- * it has no further line to hand in, and always before it obeys POP3_ASK_ROOM and POP3_ASK_CLOSE.
+ * it has no further line to hand in, and always before it obeys POP3_ASK_ROOM, POP3_ASK_TLS and
+ * POP3_ASK_CLOSE.
  */
 #ifndef RINGPOST_PROTO_POP3_H
 #define RINGPOST_PROTO_POP3_H
@@ -31,12 +32,15 @@
 /* Facts asked for at once: 128 lines of UIDL fill two thirds of a plan. */
 #define POP3_FACTS_MAX 128
 
-/* What the operator allows; shared by many sessions and constant while they live. */
+/* What a connection may do, by the operator's will and by how it is protected; shared by many
+ * sessions and constant while they live. */
 struct pop3_settings {
     struct span implementation; /* the CAPA tag's value, as "Ringpost"; not empty */
     bool apop;                  /* announce and accept APOP */
     bool last;                  /* accept LAST (RFC 1460), off by default */
     bool plaintext_login;       /* USER, PASS, AUTH PLAIN and LOGIN on this connection */
+    bool stls;                  /* announce and accept STLS; never where TLS is on already */
+    bool external; /* announce and accept AUTH EXTERNAL: the peer's certificate is verified */
     /* The n-th -ERR ends the connection, n from 1 on (PROTOCOL.md 20). After login a fault of the
      * storage does not count: damaged messages must not keep a client from the others. */
     uint32_t refusals_before_login_max;
@@ -52,6 +56,8 @@ enum pop3_ask_kind {
     POP3_ASK_BODY,   /* the whole answer to RETR `number` as a range */
     POP3_ASK_TOP,    /* header, blank line and `lines` lines of `number`, as a range in wire form */
     POP3_ASK_COMMIT, /* remove the marked messages durably */
+    POP3_ASK_TLS,    /* send the plan, throw away all input that has come, a half line too (RFC
+                      * 2595 section 4), begin TLS; answer when it is there, or end the connection */
     POP3_ASK_CLOSE,  /* send the plan and close */
 };
 
@@ -59,18 +65,21 @@ enum pop3_mechanism {
     POP3_MECHANISM_PASS,
     POP3_MECHANISM_APOP,
     POP3_MECHANISM_PLAIN,
-    POP3_MECHANISM_LOGIN
+    POP3_MECHANISM_LOGIN,
+    POP3_MECHANISM_EXTERNAL, /* RFC 4422 appendix A: the proof is the certificate, the world's */
 };
 
 /* Spans are borrowed until pop3_line or pop3_answer that returned them is called again or the line
  * they came in is given up: whoever checks later copies them first, and wipes the copy. */
 struct pop3_auth {
     enum pop3_mechanism mechanism;
-    struct span user;     /* authentication identity, 1..POP3_USER_NAME_MAX octets, no NUL */
+    struct span user;     /* authentication identity, 1..POP3_USER_NAME_MAX octets, no NUL; empty
+                           * for EXTERNAL */
     struct span password; /* 1..POP3_PASSWORD_MAX octets, no NUL; for APOP the 32 hexadecimal digits
-                           * of the digest */
-    struct span on_behalf_of; /* PLAIN's authorization identity; empty: the same as `user`. Who says
-                               * POP3_AUTH_RIGHT lets `user` into this one's maildrop */
+                           * of the digest; empty for EXTERNAL */
+    struct span on_behalf_of; /* authorization identity of PLAIN and EXTERNAL, shaped like a user's
+                               * name; empty: whoever was authenticated. Who says POP3_AUTH_RIGHT
+                               * lets `user`, or the certificate's owner, into its maildrop */
 };
 
 struct pop3_ask {
@@ -112,6 +121,13 @@ struct pop3_answer {
             uint32_t count;                /* 1..wanted */
         } facts;
         struct mail_range range; /* POP3_ASK_BODY, POP3_ASK_TOP */
+        struct {
+            const struct pop3_settings *settings; /* from here on; must outlive the session */
+        } tls;
+        /* POP3_AUTH_RIGHT: whose maildrop it is; empty: as asked. EXTERNAL with an empty
+         * `on_behalf_of` takes the name from the certificate. Borrowed until pop3_answer returns;
+         * a name that cannot be a user's is refused like a wrong one. */
+        struct span auth_user;
     };
 };
 
@@ -136,6 +152,7 @@ enum pop3_pending {
     POP3_PENDING_SASL_PLAIN,
     POP3_PENDING_SASL_LOGIN_USER,
     POP3_PENDING_SASL_LOGIN_PASSWORD,
+    POP3_PENDING_SASL_EXTERNAL,
 };
 
 struct pop3 {
@@ -143,6 +160,7 @@ struct pop3 {
     enum pop3_state state;
     enum pop3_ask_kind asked;
     enum pop3_pending pending;
+    enum pop3_mechanism mechanism; /* of the last POP3_ASK_AUTH */
     enum pop3_end end;
     uint32_t number; /* the message, or the next one of a listing, that `pending` is about */
     uint32_t refusals;
@@ -176,12 +194,17 @@ struct pop3_ask pop3_line_too_long(struct pop3 *session, struct plan *plan);
 
 /* The answer to the last ask; its kind must be the same. POP3_ASK_FACTS and _ROOM may be asked many
  * times for one listing. The plan must have PLAN_ANSWER room; for POP3_ASK_FACTS the room that it
- * had when they were asked, because the session wants no more than fits. */
+ * had when they were asked, because the session wants no more than fits.
+ *
+ * POP3_ASK_TLS is answered with the settings of the encrypted connection, which do not offer STLS,
+ * and APOP only where the greeting had a timestamp. The session is then as it was after the
+ * greeting, says nothing and asks for a line; only the count of refusals stays, so that STLS buys
+ * nobody more guesses. */
 struct pop3_ask pop3_answer(struct pop3 *session, const struct pop3_answer *answer,
                             struct plan *plan);
 
-/* Whose maildrop it is: `on_behalf_of` where given, else the name that was checked. Valid from
- * POP3_ASK_OPEN on, borrowed from the session. */
+/* Whose maildrop it is: the name that came with the answer, else `on_behalf_of` where given, else
+ * the name that was checked. Valid from POP3_ASK_OPEN on, borrowed from the session. */
 struct span pop3_user_name(const struct pop3 *session);
 
 /* Whether the next line belongs to a SASL exchange and may have LINE_SASL_MAX octets. */

@@ -18,7 +18,14 @@
 #define NO_PLAINTEXT_LOGIN SPAN_LITERAL("Passwords are not accepted on this connection.")
 #define BAD_USER_NAME      SPAN_LITERAL("The user name is empty or too long.")
 
+static bool find_mechanism(const struct pop3 *session, struct span name,
+                           enum pop3_pending *out_step);
 static struct pop3_ask ask_auth(struct pop3 *session, struct pop3_auth auth, struct plan *plan);
+static struct pop3_ask ask_external(struct pop3 *session, struct span on_behalf_of,
+                                    struct plan *plan);
+static struct pop3_ask let_in(struct pop3 *session, struct span user, struct plan *plan);
+static struct span wrong_text(enum pop3_mechanism mechanism);
+static struct span unavailable_text(enum pop3_mechanism mechanism);
 static struct pop3_ask list_mechanisms(struct pop3 *session, struct plan *plan);
 static struct pop3_ask challenge(struct pop3 *session, enum pop3_pending step, struct plan *plan);
 static struct pop3_ask respond(struct pop3 *session, enum pop3_pending step, struct span coded,
@@ -29,6 +36,14 @@ static bool is_password(struct span password);
 static bool is_apop_digest(struct span digest);
 static void keep_user_name(struct pop3 *session, struct span name);
 static bool take_until_nul(struct span *rest, struct span *out_part);
+
+void pop3_login_begin(struct pop3 *session, const struct pop3_settings *settings)
+{
+    must(settings->implementation.length > 0);
+    must(settings->implementation.length <= POP3_IMPLEMENTATION_MAX);
+    must(settings->refusals_before_login_max > 0 && settings->refusals_after_login_max > 0);
+    *session = (struct pop3){.settings = settings, .state = POP3_AUTHORIZATION};
+}
 
 struct pop3_ask pop3_login_user(struct pop3 *session, const struct pop3_command *command,
                                 struct plan *plan)
@@ -86,17 +101,13 @@ struct pop3_ask pop3_login_auth(struct pop3 *session, const struct pop3_command 
     if (command->argument_count == 0) {
         return list_mechanisms(session, plan);
     }
-    if (!session->settings->plaintext_login) {
-        return pop3_reply_refusal(session, NO_PLAINTEXT_LOGIN, plan);
-    }
-    enum pop3_pending step = POP3_PENDING_NONE;
-    if (span_equal_ignoring_case(command->arguments[0], SPAN_LITERAL("PLAIN"))) {
-        step = POP3_PENDING_SASL_PLAIN;
-    } else if (span_equal_ignoring_case(command->arguments[0], SPAN_LITERAL("LOGIN"))) {
-        step = POP3_PENDING_SASL_LOGIN_USER;
-    } else {
+    enum pop3_pending step;
+    if (!find_mechanism(session, command->arguments[0], &step)) {
         return pop3_reply_refusal(session, SPAN_LITERAL("Unknown mechanism; AUTH lists them."),
                                   plan);
+    }
+    if (step != POP3_PENDING_SASL_EXTERNAL && !session->settings->plaintext_login) {
+        return pop3_reply_refusal(session, NO_PLAINTEXT_LOGIN, plan);
     }
     if (command->argument_count == 1) {
         return challenge(session, step, plan);
@@ -107,6 +118,39 @@ struct pop3_ask pop3_login_auth(struct pop3 *session, const struct pop3_command 
         initial_response.length = 0;
     }
     return respond(session, step, initial_response, plan);
+}
+
+struct pop3_ask pop3_login_stls(struct pop3 *session, const struct pop3_command *command,
+                                struct plan *plan)
+{
+    (void)command;
+    if (!session->settings->stls) {
+        return pop3_reply_refusal(session, SPAN_LITERAL("STLS is not offered on this connection."),
+                                  plan);
+    }
+    pop3_reply_ok(session, SPAN_LITERAL("Begin TLS negotiation now."), plan);
+    return pop3_reply_ask(session, (struct pop3_ask){.kind = POP3_ASK_TLS});
+}
+
+void pop3_login_name_mechanisms(const struct pop3 *session, struct span before, struct span after,
+                                struct plan *plan)
+{
+    const struct pop3_settings *settings = session->settings;
+    const struct {
+        bool is_offered;
+        struct span name;
+    } mechanisms[] = {
+        {settings->plaintext_login, SPAN_LITERAL("PLAIN")},
+        {settings->plaintext_login, SPAN_LITERAL("LOGIN")},
+        {settings->external, SPAN_LITERAL("EXTERNAL")},
+    };
+    for (size_t i = 0; i < sizeof(mechanisms) / sizeof(mechanisms[0]); i++) {
+        if (mechanisms[i].is_offered) {
+            plan_text(plan, before);
+            plan_text(plan, mechanisms[i].name);
+            plan_text(plan, after);
+        }
+    }
 }
 
 struct pop3_ask pop3_login_sasl_line(struct pop3 *session, struct span line, struct plan *plan)
@@ -123,7 +167,20 @@ bool pop3_login_is_sasl(const struct pop3 *session)
 {
     return session->pending == POP3_PENDING_SASL_PLAIN ||
            session->pending == POP3_PENDING_SASL_LOGIN_USER ||
-           session->pending == POP3_PENDING_SASL_LOGIN_PASSWORD;
+           session->pending == POP3_PENDING_SASL_LOGIN_PASSWORD ||
+           session->pending == POP3_PENDING_SASL_EXTERNAL;
+}
+
+/* All that was said in the clear may have been said by somebody else (CVE-2011-0411). */
+struct pop3_ask pop3_login_tls_began(struct pop3 *session, const struct pop3_answer *answer)
+{
+    const struct pop3_settings *settings = answer->tls.settings;
+    must(!settings->stls);
+    must(!settings->apop || session->settings->apop);
+    uint32_t refusals = session->refusals;
+    pop3_login_begin(session, settings);
+    session->refusals = refusals;
+    return pop3_reply_next_line(session);
 }
 
 struct pop3_ask pop3_login_checked(struct pop3 *session, const struct pop3_answer *answer,
@@ -131,14 +188,11 @@ struct pop3_ask pop3_login_checked(struct pop3 *session, const struct pop3_answe
 {
     switch (answer->auth) {
     case POP3_AUTH_RIGHT:
-        return pop3_reply_ask(session, (struct pop3_ask){.kind = POP3_ASK_OPEN});
+        return let_in(session, answer->auth_user, plan);
     case POP3_AUTH_WRONG:
-        return pop3_reply_refusal(
-            session, SPAN_LITERAL("[AUTH] The user name or the password is wrong."), plan);
+        return pop3_reply_refusal(session, wrong_text(session->mechanism), plan);
     case POP3_AUTH_UNAVAILABLE:
-        return pop3_reply_refusal(
-            session, SPAN_LITERAL("[SYS/TEMP] Passwords cannot be checked now; try again later."),
-            plan);
+        return pop3_reply_refusal(session, unavailable_text(session->mechanism), plan);
     }
     must_fail("a check ends right, wrong or not at all", __FILE__, __LINE__);
 }
@@ -164,7 +218,22 @@ struct pop3_ask pop3_login_opened(struct pop3 *session, const struct pop3_answer
     return pop3_reply_ok(session, SPAN_LITERAL("Logged in."), plan);
 }
 
-/* The one place where credentials leave; `auth` may still hold what a client made up. */
+static bool find_mechanism(const struct pop3 *session, struct span name,
+                           enum pop3_pending *out_step)
+{
+    if (span_equal_ignoring_case(name, SPAN_LITERAL("PLAIN"))) {
+        *out_step = POP3_PENDING_SASL_PLAIN;
+        return true;
+    }
+    if (span_equal_ignoring_case(name, SPAN_LITERAL("LOGIN"))) {
+        *out_step = POP3_PENDING_SASL_LOGIN_USER;
+        return true;
+    }
+    *out_step = POP3_PENDING_SASL_EXTERNAL;
+    return session->settings->external && span_equal_ignoring_case(name, SPAN_LITERAL("EXTERNAL"));
+}
+
+/* The one place where passwords leave; `auth` may still hold what a client made up. */
 static struct pop3_ask ask_auth(struct pop3 *session, struct pop3_auth auth, struct plan *plan)
 {
     if (!is_user_name(auth.user)) {
@@ -184,15 +253,56 @@ static struct pop3_ask ask_auth(struct pop3 *session, struct pop3_auth auth, str
     } else {
         return pop3_reply_refusal(session, BAD_USER_NAME, plan);
     }
+    session->mechanism = auth.mechanism;
     return pop3_reply_ask(session, (struct pop3_ask){.kind = POP3_ASK_AUTH, .auth = auth});
+}
+
+/* The proof was given in the handshake; only a wish comes here. Without one there is no name until
+ * the answer brings it: one that an earlier USER has left must not stand in. */
+static struct pop3_ask ask_external(struct pop3 *session, struct span on_behalf_of,
+                                    struct plan *plan)
+{
+    if (on_behalf_of.length > 0 && !is_user_name(on_behalf_of)) {
+        return pop3_reply_refusal(session, BAD_USER_NAME, plan);
+    }
+    keep_user_name(session, on_behalf_of);
+    session->mechanism = POP3_MECHANISM_EXTERNAL;
+    return pop3_reply_ask(session, (struct pop3_ask){.kind = POP3_ASK_AUTH,
+                                                     .auth = {.mechanism = POP3_MECHANISM_EXTERNAL,
+                                                              .on_behalf_of = on_behalf_of}});
+}
+
+/* A name of a certificate is what somebody wrote into it: checked, not asserted. */
+static struct pop3_ask let_in(struct pop3 *session, struct span user, struct plan *plan)
+{
+    if (user.length == 0) {
+        user = pop3_user_name(session);
+    }
+    if (!is_user_name(user)) {
+        return pop3_reply_refusal(session, wrong_text(session->mechanism), plan);
+    }
+    keep_user_name(session, user);
+    return pop3_reply_ask(session, (struct pop3_ask){.kind = POP3_ASK_OPEN});
+}
+
+static struct span wrong_text(enum pop3_mechanism mechanism)
+{
+    return mechanism == POP3_MECHANISM_EXTERNAL
+               ? SPAN_LITERAL("[AUTH] The certificate does not open this maildrop.")
+               : SPAN_LITERAL("[AUTH] The user name or the password is wrong.");
+}
+
+static struct span unavailable_text(enum pop3_mechanism mechanism)
+{
+    return mechanism == POP3_MECHANISM_EXTERNAL
+               ? SPAN_LITERAL("[SYS/TEMP] The certificate cannot be checked now; try again later.")
+               : SPAN_LITERAL("[SYS/TEMP] Passwords cannot be checked now; try again later.");
 }
 
 static struct pop3_ask list_mechanisms(struct pop3 *session, struct plan *plan)
 {
     plan_text(plan, SPAN_LITERAL("+OK\r\n"));
-    if (session->settings->plaintext_login) {
-        plan_text(plan, SPAN_LITERAL("PLAIN\r\nLOGIN\r\n"));
-    }
+    pop3_login_name_mechanisms(session, SPAN_LITERAL(""), SPAN_LITERAL("\r\n"), plan);
     plan_text(plan, SPAN_LITERAL(".\r\n"));
     return pop3_reply_next_line(session);
 }
@@ -224,6 +334,9 @@ static struct pop3_ask respond(struct pop3 *session, enum pop3_pending step, str
     struct span response = {decoded, decoded_length};
     if (step == POP3_PENDING_SASL_PLAIN) {
         return respond_plain(session, response, plan);
+    }
+    if (step == POP3_PENDING_SASL_EXTERNAL) {
+        return ask_external(session, response, plan);
     }
     if (step == POP3_PENDING_SASL_LOGIN_USER) {
         if (!is_user_name(response)) {
@@ -281,8 +394,10 @@ static bool is_apop_digest(struct span digest)
 static void keep_user_name(struct pop3 *session, struct span name)
 {
     must(name.length <= POP3_USER_NAME_MAX);
-    /* The name may be the one that is kept already. */
-    memmove(session->user_name, name.bytes, name.length);
+    if (name.length > 0) {
+        /* The name may be the one that is kept already. */
+        memmove(session->user_name, name.bytes, name.length);
+    }
     session->user_name_length = (uint8_t)name.length;
 }
 

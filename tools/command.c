@@ -39,6 +39,7 @@ void run_init(struct run *run)
 void run_fini(struct run *run)
 {
     accounts_free(&run->accounts);
+    config_free(&run->config);
     if (run->access.disk != NULL)
         disk_posix_close(&run->access.disk);
     if (run->signals >= 0)

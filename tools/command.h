@@ -16,7 +16,8 @@
 
 #include <sys/types.h>
 
-#define COMMAND_OPTIONS_MAX 2
+#define COMMAND_OPTIONS_MAX 3
+#define COMMAND_REPEATS_MAX 16 /* as many hosts as a certificate can have */
 #define COMMAND_WORDS_MAX   3
 
 /* How a command ended. `deliver` answers each as sysexits.h has it, the others as done, failed or
@@ -37,6 +38,7 @@ struct command_option {
     const char *name;  /* "--scheme" */
     const char *value; /* what the usage shows for its value, or NULL: it has none */
     bool in_words;     /* the command's words show it already */
+    bool repeats;      /* may be given several times; at most one option of a command */
 };
 
 struct command {
@@ -53,13 +55,17 @@ struct command {
 
 extern const struct command command_user_add, command_user_list, command_user_passwd,
     command_user_del, command_store_create, command_import, command_export, command_deliver,
-    command_list, command_show, command_verify, command_compact;
+    command_list, command_show, command_verify, command_compact, command_certificate_make,
+    command_tls_ticket_keys;
 
 struct run {
     const struct command *command;
     const char *words[COMMAND_WORDS_MAX];
     uint32_t word_count;
-    const char *options[COMMAND_OPTIONS_MAX]; /* NULL: not given; "" for one without value */
+    const char *options[COMMAND_OPTIONS_MAX]; /* NULL: not given; "" for one without value; the last
+                                                 value of one that repeats */
+    const char *repeats[COMMAND_REPEATS_MAX]; /* each value of the option that repeats */
+    uint32_t repeat_count;
     const char *config_path;
     struct config config;
     struct accounts *accounts;

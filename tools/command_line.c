@@ -147,7 +147,7 @@ static enum command_wish read_option(char *const **words, struct run *run)
     if (run->command == NULL && (strcmp(word, "-V") == 0 || strcmp(word, "--version") == 0))
         return COMMAND_VERSION;
     const char **place = NULL;
-    bool has_value = true;
+    bool has_value = true, repeats = false;
     size_t length = strcspn(word, "=");
     if (strcmp(word, "-c") == 0)
         place = &run->config_path;
@@ -157,6 +157,7 @@ static enum command_wish read_option(char *const **words, struct run *run)
             memcmp(option->name, word, length) == 0) {
             place = &run->options[i];
             has_value = option->value != NULL;
+            repeats = option->repeats;
         }
     }
     if (place == NULL) {
@@ -172,6 +173,12 @@ static enum command_wish read_option(char *const **words, struct run *run)
         command_say("%s needs a value behind it", word);
         return COMMAND_REFUSED;
     }
+    if (repeats && run->repeat_count == COMMAND_REPEATS_MAX) {
+        command_say("%.*s can be given %d times, no more", (int)length, word, COMMAND_REPEATS_MAX);
+        return COMMAND_REFUSED;
+    }
+    if (repeats)
+        run->repeats[run->repeat_count++] = *place;
     return COMMAND_RUN;
 }
 

@@ -27,6 +27,8 @@ static const struct command *const commands[] = {
     &command_show,
     &command_verify,
     &command_compact,
+    &command_certificate_make,
+    &command_tls_ticket_keys,
     NULL,
 };
 
@@ -117,7 +119,7 @@ static void print_usage_line(const struct command *command)
     for (size_t i = 0; i < COMMAND_OPTIONS_MAX && command->options[i].name != NULL; i++) {
         const struct command_option *option = &command->options[i];
         if (option->value != NULL)
-            printf(" [%s %s]", option->name, option->value);
+            printf(" [%s %s]%s", option->name, option->value, option->repeats ? "..." : "");
         else if (!option->in_words)
             printf(" [%s]", option->name);
     }

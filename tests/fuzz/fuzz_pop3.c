@@ -1,9 +1,9 @@
 /* fuzz_pop3: a session in the small world, which watches every answer.
  *
  * The world checks that each line has one answer, framed as it must be, in words of our own. Here
- * the same bytes are handed in twice, at once and in pieces, and must lead to the same. Four octets
- * of the input set up the world: options, the size of the pieces, a fault's kind and ask, and its
- * result.
+ * the same bytes are handed in twice, at once and in pieces, and must lead to the same. Five octets
+ * of the input set up the world: options, the size of the pieces, a fault's kind and ask, its
+ * result, and TLS: options, and how many fours of octets a client says before it.
  */
 #include "proto/must.h"
 #include "tests/support/session_world.h"
@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HEAD_BYTES 4
+#define HEAD_BYTES 5
 
 enum option {
     OPTION_LOGGED_IN = 1,
@@ -22,6 +22,12 @@ enum option {
     OPTION_NO_PLAINTEXT = 32,
     OPTION_MANY_MESSAGES = 64,
     OPTION_FEW_REFUSALS = 128,
+};
+
+enum tls_option {
+    TLS_OPTION_STLS = 1,
+    TLS_OPTION_CERTIFICATE = 2,
+    TLS_OPTIONS = 4,
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count);
@@ -80,6 +86,12 @@ static void set_up(struct session_world *world, const uint8_t *head)
     world->faults[kinds[head[2] % 8]] =
         (struct session_world_fault){head[2] / 8, results[head[3] % 4]};
     world->facts_max = head[3] / 4;
+    world->settings.stls = (head[4] & TLS_OPTION_STLS) != 0;
+    if ((head[4] & TLS_OPTION_CERTIFICATE) != 0) {
+        world->settings.external = !world->settings.stls;
+        world->certificate = SPAN_LITERAL("joe");
+    }
+    world->tls_from = head[4] / TLS_OPTIONS * 4U;
     add_messages(world, (options & OPTION_MANY_MESSAGES) != 0 ? 140 : 3);
 }
 

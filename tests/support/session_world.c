@@ -19,12 +19,16 @@
 
 #define STORE_FILE 7
 
+static void throw_plaintext_away(struct session_world *world, struct span *rest);
 static void take_line(struct session_world *world, enum line_result result, struct span line);
 static void obey(struct session_world *world);
 static struct pop3_answer answer_to(struct session_world *world, const struct pop3_ask *ask,
                                     struct mail_fact *facts);
 static void check_credentials(struct session_world *world, const struct pop3_auth *auth,
                               struct pop3_answer *out_answer);
+static void check_certificate(struct session_world *world, const struct pop3_auth *auth,
+                              struct pop3_answer *out_answer);
+static void begin_tls(struct session_world *world, struct pop3_answer *out_answer);
 static struct span copy_span(char **room, struct span span);
 static void open_maildrop(struct session_world *world, struct pop3_answer *out_answer);
 static void collect_facts(struct session_world *world, const struct pop3_ask *ask,
@@ -106,6 +110,8 @@ void session_world_begin(struct session_world *world)
     world->output.length = 0;
     world->answer_count = 0;
     world->sends = 0;
+    world->has_tls = false;
+    world->fed_bytes = 0;
     memset(world->asked, 0, sizeof(world->asked));
     memset(world->removed, 0, sizeof(world->removed));
     memset(&world->auth, 0, sizeof(world->auth));
@@ -126,6 +132,8 @@ void session_world_feed(struct session_world *world, struct span input)
     must(bytes != NULL);
     memcpy(bytes, input.bytes, input.length);
     struct span rest = {bytes, input.length};
+    world->fed_bytes += input.length;
+    throw_plaintext_away(world, &rest);
     while (!session_world_is_closed(world)) {
         struct span line;
         enum line_result result = line_take(&world->line, &rest, &line);
@@ -133,6 +141,7 @@ void session_world_feed(struct session_world *world, struct span input)
             break;
         }
         take_line(world, result, line);
+        throw_plaintext_away(world, &rest);
         lend_line_buffer(world);
     }
     send_plan(world);
@@ -162,6 +171,19 @@ void session_world_append(struct session_world_bytes *bytes, struct span more)
     }
 }
 
+/* What was sent before the handshake, whenever it comes (PROTOCOL.md 16). */
+static void throw_plaintext_away(struct session_world *world, struct span *rest)
+{
+    uint64_t offset = world->fed_bytes - rest->length;
+    if (!world->has_tls || offset >= world->tls_from) {
+        return;
+    }
+    uint64_t plaintext = world->tls_from - offset;
+    size_t dropped = plaintext < rest->length ? (size_t)plaintext : rest->length;
+    rest->bytes += dropped;
+    rest->length -= dropped;
+}
+
 /* One line, and every ask that it leads to. */
 static void take_line(struct session_world *world, enum line_result result, struct span line)
 {
@@ -186,7 +208,10 @@ static void obey(struct session_world *world)
     struct pop3_ask ask = world->ask;
     world->asked[ask.kind]++;
     struct pop3_answer answer = answer_to(world, &ask, facts);
+    uint64_t said = plan_bytes(&world->plan);
     world->ask = pop3_answer(&world->session, &answer, &world->plan);
+    /* No second greeting. */
+    must(ask.kind != POP3_ASK_TLS || (said == 0 && plan_bytes(&world->plan) == 0));
 }
 
 static struct pop3_answer answer_to(struct session_world *world, const struct pop3_ask *ask,
@@ -219,6 +244,9 @@ static struct pop3_answer answer_to(struct session_world *world, const struct po
     case POP3_ASK_COMMIT:
         memcpy(world->removed, world->marks, sizeof(world->removed));
         break;
+    case POP3_ASK_TLS:
+        begin_tls(world, &answer);
+        break;
     case POP3_ASK_LINE:
     case POP3_ASK_CLOSE:
         must_fail("nothing to answer", __FILE__, __LINE__);
@@ -229,8 +257,12 @@ static struct pop3_answer answer_to(struct session_world *world, const struct po
 static void check_credentials(struct session_world *world, const struct pop3_auth *auth,
                               struct pop3_answer *out_answer)
 {
-    must(auth->user.length > 0 && auth->user.length <= POP3_USER_NAME_MAX);
     must(auth->on_behalf_of.length <= POP3_USER_NAME_MAX);
+    if (auth->mechanism == POP3_MECHANISM_EXTERNAL) {
+        check_certificate(world, auth, out_answer);
+        return;
+    }
+    must(auth->user.length > 0 && auth->user.length <= POP3_USER_NAME_MAX);
     must(auth->password.length > 0 && auth->password.length <= POP3_PASSWORD_MAX);
     char *copy = world->auth_bytes;
     world->auth = (struct pop3_auth){.mechanism = auth->mechanism,
@@ -245,6 +277,33 @@ static void check_credentials(struct session_world *world, const struct pop3_aut
             out_answer->auth = POP3_AUTH_RIGHT;
         }
     }
+}
+
+static void check_certificate(struct session_world *world, const struct pop3_auth *auth,
+                              struct pop3_answer *out_answer)
+{
+    must(world->has_tls ? world->tls_settings.external : world->settings.external);
+    must(auth->user.length == 0 && auth->password.length == 0);
+    bool is_owner = auth->on_behalf_of.length == 0 ||
+                    span_equal(auth->on_behalf_of, world->certificate) ||
+                    span_equal(world->certificate, SPAN_LITERAL("master"));
+    out_answer->auth = is_owner ? POP3_AUTH_RIGHT : POP3_AUTH_WRONG;
+    if (auth->on_behalf_of.length == 0) {
+        out_answer->auth_user = world->certificate;
+    }
+}
+
+static void begin_tls(struct session_world *world, struct pop3_answer *out_answer)
+{
+    must(!world->has_tls && world->settings.stls);
+    send_plan(world);
+    line_reset(&world->line);
+    world->has_tls = true;
+    world->tls_settings = world->settings;
+    world->tls_settings.stls = false;
+    world->tls_settings.plaintext_login = true;
+    world->tls_settings.external = world->certificate.length > 0;
+    out_answer->tls.settings = &world->tls_settings;
 }
 
 static struct span copy_span(char **room, struct span span)

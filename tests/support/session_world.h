@@ -53,6 +53,10 @@ struct session_world {
     struct session_world_account accounts[SESSION_WORLD_ACCOUNTS_MAX];
     uint32_t account_count;
     struct session_world_fault faults[SESSION_WORLD_ASK_KINDS];
+    uint64_t tls_from; /* the client's octets from this one on are under TLS, once it has begun;
+                        * those before it that come too late for the session are thrown away */
+    struct span certificate; /* whose certificate the client shows; empty: nobody's. It opens the
+                              * owner's maildrop, and master's every maildrop */
 
     /* Manners of the world; no session may behave differently because of them. */
     bool has_tiny_plan;   /* a plan never has more than PLAN_ANSWER room */
@@ -63,6 +67,9 @@ struct session_world {
     /* The session, and what became of it. */
     struct pop3 session;
     struct pop3_ask ask;
+    struct pop3_settings tls_settings;
+    bool has_tls;
+    uint64_t fed_bytes;
     uint32_t asked[SESSION_WORLD_ASK_KINDS];
     struct session_world_bytes output;
     uint32_t sends;
@@ -80,8 +87,9 @@ struct session_world {
     char sasl_buffer[LINE_SASL_MAX];
 };
 
-/* An empty maildrop, joe with the password "secret", everything allowed but APOP and LAST. The
- * world is large: keep it in static or allocated memory. */
+/* An empty maildrop, joe with the password "secret", everything allowed but APOP, LAST, STLS and
+ * EXTERNAL. Under TLS passwords are accepted, and EXTERNAL where there is a certificate. The world
+ * is large: keep it in static or allocated memory. */
 void session_world_init(struct session_world *world);
 void session_world_fini(struct session_world *world);
 

@@ -13,6 +13,7 @@ static void read_all(struct session_world_bytes *bytes, const char *path);
 static bool take_text_line(struct span *text, struct span *out_line);
 static bool read_line(struct transcript *transcript, struct span line);
 static bool read_directive(struct transcript *transcript, struct span name, struct span rest);
+static bool read_setting(struct transcript *transcript, struct span name, struct span rest);
 static bool read_account(struct transcript *transcript, struct span rest);
 static bool read_messages(struct transcript *transcript, struct span rest);
 static bool read_listing(struct transcript *transcript, struct span rest);
@@ -143,15 +144,30 @@ static bool read_directive(struct transcript *transcript, struct span name, stru
         world->timestamp = rest;
         return rest.length > 0;
     }
+    return read_setting(transcript, name, rest);
+}
+
+static bool read_setting(struct transcript *transcript, struct span name, struct span rest)
+{
+    struct session_world *world = &transcript->world;
+    if (span_equal(name, SPAN_LITERAL("@certificate"))) {
+        world->certificate = rest;
+        return rest.length > 0;
+    }
     if (span_equal(name, SPAN_LITERAL("@last"))) {
         world->settings.last = true;
-        return rest.length == 0;
-    }
-    if (span_equal(name, SPAN_LITERAL("@no-plaintext"))) {
+    } else if (span_equal(name, SPAN_LITERAL("@no-plaintext"))) {
         world->settings.plaintext_login = false;
-        return rest.length == 0;
+    } else if (span_equal(name, SPAN_LITERAL("@stls"))) {
+        world->settings.stls = true;
+    } else if (span_equal(name, SPAN_LITERAL("@external"))) {
+        world->settings.external = true;
+    } else if (span_equal(name, SPAN_LITERAL("@tls"))) {
+        world->tls_from = transcript->input.length;
+    } else {
+        return false;
     }
-    return false;
+    return rest.length == 0;
 }
 
 static bool read_account(struct transcript *transcript, struct span rest)
@@ -205,10 +221,11 @@ static bool read_listing(struct transcript *transcript, struct span rest)
 
 static bool read_fault(struct transcript *transcript, struct span rest)
 {
-    static const char *const kinds[] = {
-        [POP3_ASK_LINE] = "-",    [POP3_ASK_ROOM] = "-",        [POP3_ASK_AUTH] = "auth",
-        [POP3_ASK_OPEN] = "open", [POP3_ASK_FACTS] = "facts",   [POP3_ASK_BODY] = "body",
-        [POP3_ASK_TOP] = "top",   [POP3_ASK_COMMIT] = "commit", NULL};
+    static const char *const kinds[] = {[POP3_ASK_LINE] = "-",      [POP3_ASK_ROOM] = "-",
+                                        [POP3_ASK_AUTH] = "auth",   [POP3_ASK_OPEN] = "open",
+                                        [POP3_ASK_FACTS] = "facts", [POP3_ASK_BODY] = "body",
+                                        [POP3_ASK_TOP] = "top",     [POP3_ASK_COMMIT] = "commit",
+                                        [POP3_ASK_TLS] = "-",       NULL};
     static const char *const results[] = {[MAIL_DONE] = "-",
                                           [MAIL_LATER] = "-",
                                           [MAIL_IN_USE] = "in-use",

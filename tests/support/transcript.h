@@ -19,7 +19,9 @@
  *   @messages 300      so many generated messages
  *   @account joe pass  one more account; the secret is all that follows the second space
  *   @apop <1.2@host>   APOP works, with this timestamp
- *   @last   @no-plaintext   @refusals BEFORE AFTER
+ *   @last   @no-plaintext   @stls   @external   @refusals BEFORE AFTER
+ *   @certificate joe   whose certificate the client shows
+ *   @tls               what the client says from here on is under TLS, which STLS has begun
  *   @fault body 2 permanent    the second ask of that kind fails so
  *   @end quit          how it ends: quit, quit-failed, refusals, cut; not there: it stays open
  *   @removed 1 3       what COMMIT removes; nothing when it is not there

@@ -10,6 +10,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+/* Two lines of a tls block. */
+#define PAIR     "certificate = c\nkey = k\n"
 #define LISTENER "listener pop3 { address = \"127.0.0.1:1110\" }\n"
 
 static struct config config;
@@ -23,6 +25,7 @@ static bool read_text(const char *text, size_t count)
     cr_assert_geq(file, 0);
     cr_assert_eq(write(file, text, count), (ssize_t)count);
     close(file);
+    config_free(&config);
     bool good = config_read(path, &config, sentence, sizeof sentence);
     unlink(path);
     bool named = strncmp(sentence, path, strlen(path)) == 0;
@@ -68,10 +71,15 @@ Test(config, defaults)
     cr_expect_eq(config.hash_queue_max, 1024);
     cr_expect_eq(config.hash_threads, 0);
     cr_expect_eq(config.disk_threads, 32);
+    cr_expect_eq(config.handshake_ms, 30000);
+    cr_expect_eq(config.handshakes_per_turn, 32);
+    cr_expect_eq(config.tls_count, 0);
+    cr_expect_null(config.tls);
     cr_assert_eq(config.listener_count, 1);
     cr_expect_str_eq(config.listeners[0].name, "pop3");
     cr_expect_str_eq(config.listeners[0].address, "127.0.0.1:1110");
     cr_expect_eq(config.listeners[0].line, 1);
+    cr_expect_eq(config.listeners[0].tls, CONFIG_TLS_STARTTLS);
 }
 
 Test(config, every_key)
@@ -83,7 +91,7 @@ Test(config, every_key)
          "refusals-before-login = 3\nrefusals-after-login = 1000\npipelined-bytes = 16384\n"
          "message-size = 4000000000\nmessages = 7\nlogin-cache-time = 0\n"
          "login-cache-entries = 0\npassword-queue = 1\npassword-threads = 4\n"
-         "disk-threads = 1\n" LISTENER);
+         "disk-threads = 1\nhandshake-timeout = 5\nhandshakes-a-turn = 1024\n" LISTENER);
     cr_expect_str_eq(config.store, "/srv/mail");
     cr_expect_str_eq(config.passwd_file, "users");
     cr_expect_eq(config.shards, 2);
@@ -105,6 +113,8 @@ Test(config, every_key)
     cr_expect_eq(config.hash_queue_max, 1);
     cr_expect_eq(config.hash_threads, 4);
     cr_expect_eq(config.disk_threads, 1);
+    cr_expect_eq(config.handshake_ms, 5000);
+    cr_expect_eq(config.handshakes_per_turn, 1024);
     take("plaintext-login = \"always\"\n" LISTENER);
     cr_expect_eq(config.plaintext_login, CONFIG_PLAINTEXT_ALWAYS);
 }
@@ -162,8 +172,13 @@ Test(config, unknown_keys)
     refuse("listner a { address = x }\n", "FILE:1: listner is not known; write listener");
     refuse("colour = red\n", "FILE:1: colour is not known; ringpost.conf(5)");
     refuse("include(\"/etc/passwd\")\n", "FILE:1: include is not known");
-    refuse("listener a {\n address = 127.0.0.1:1\n tls = yes\n}\n",
-           "FILE:3: tls is not known in a listener");
+    refuse("tsl { }\n", "FILE:1: tsl is not known; ringpost.conf(5)");
+    refuse("stls { }\n", "FILE:1: stls is not known; write tls, if");
+    refuse("listener a {\n address = 127.0.0.1:1\n colour = red\n}\n",
+           "FILE:3: colour is not known in a listener; its keys are address and tls");
+    refuse("tls {\n" PAIR " cert = a\n}\n",
+           "FILE:4: cert is not known in a tls block; its keys are certificate, key, host, "
+           "ocsp-response, min-version, ticket-keys, verify-client and client-ca");
 }
 
 Test(config, what_is_no_configuration)
@@ -223,6 +238,214 @@ Test(config, files_that_cannot_be_read)
     memset(path, 'p', sizeof path - 1);
     cr_expect_not(config_read(path, &config, error, sizeof error));
     cr_expect_str_eq(error, "the name of the configuration file is too long");
+}
+
+/* A block's `tls` is of all its addresses, whether they stand before or behind it. */
+Test(config, encrypted_listeners)
+{
+    take("listener a { tls = implicit address = {\"127.0.0.1:1\", \"127.0.0.1:2\"} }\n"
+         "listener b { address = 127.0.0.1:3 }\n"
+         "tls { " PAIR "}\n"
+         "listener c { address = 127.0.0.1:4 tls = none address = 127.0.0.1:5 }\n"
+         "listener d { tls = starttls address = 127.0.0.1:6 }\n"
+         "listener e { address = unix:/run/pop3s tls = \"implicit\" }\n");
+    static const enum config_tls_mode expected[] = {
+        CONFIG_TLS_IMPLICIT, CONFIG_TLS_IMPLICIT, CONFIG_TLS_STARTTLS, CONFIG_TLS_NONE,
+        CONFIG_TLS_NONE,     CONFIG_TLS_STARTTLS, CONFIG_TLS_IMPLICIT,
+    };
+    cr_assert_eq(config.listener_count, 7);
+    for (size_t i = 0; i < 7; i++)
+        cr_expect_eq(config.listeners[i].tls, expected[i], "%zu", i);
+
+    refuse("listener a {\n address = 127.0.0.1:1\n tls = yes\n}\n",
+           "FILE:3: tls = \"yes\" is not known; write starttls, implicit or none");
+    refuse("listener a { address = 127.0.0.1:1\n tls = none\n tls = implicit }\n",
+           "FILE:3: tls is given a second time; keep one of them");
+    refuse("listener a { tls = none }\n", "FILE:1: this listener has no address");
+    refuse(LISTENER "listener b { tls = implicit\n address = 127.0.0.1:1 }\n",
+           "FILE:3: tls = implicit of listener b needs a certificate; write tls { certificate = "
+           "\"/etc/ringpost/certificate.pem\" key = \"/etc/ringpost/key.pem\" }");
+    take("listener b { tls = none address = 127.0.0.1:1 }\n");
+}
+
+Test(config, every_key_of_tls)
+{
+    take(LISTENER "tls {\n"
+                  "  certificate   = \"/c.pem\"\n  key = \"/k.pem\"\n"
+                  "  ocsp-response = /o.der\n  min-version = 1.3\n  ticket-keys = /t\n"
+                  "  verify-client = require\n  client-ca = /ca.pem\n"
+                  "}\n"
+                  "tls { certificate = /c2 key = /c2\n"
+                  "      host = {Mail.Example.ORG, \"*.example.org\"} host = xn--bcher-kva }\n");
+    cr_assert_eq(config.tls_count, 2);
+    const struct config_tls *tls = config.tls;
+    cr_expect_eq(tls->line, 3);
+    cr_expect_eq(tls->host_count, 0);
+    cr_expect_str_eq(tls->certificate, "/c.pem");
+    cr_expect_str_eq(tls->key, "/k.pem");
+    cr_expect_str_eq(tls->ocsp_response, "/o.der");
+    cr_expect_str_eq(tls->ticket_keys, "/t");
+    cr_expect_str_eq(tls->client_ca, "/ca.pem");
+    cr_expect_eq(tls->min_version, CONFIG_TLS_1_3);
+    cr_expect_eq(tls->verify_client, CONFIG_VERIFY_REQUIRE);
+    tls++;
+    cr_expect_eq(tls->line, 11);
+    cr_expect_str_eq(tls->certificate, "/c2");
+    cr_expect_str_eq(tls->key, "/c2");
+    cr_assert_eq(tls->host_count, 3);
+    cr_expect_str_eq(tls->hosts[0], "mail.example.org");
+    cr_expect_str_eq(tls->hosts[1], "*.example.org");
+    cr_expect_str_eq(tls->hosts[2], "xn--bcher-kva");
+
+    config_free(&config);
+    cr_expect_null(config.tls);
+    cr_expect_eq(config.tls_count, 0);
+    config_free(&config);
+}
+
+Test(config, defaults_of_tls)
+{
+    take(LISTENER "tls { " PAIR "host = \"\" }\ntls { " PAIR "host = {} }\n"
+                  "tls { " PAIR "host = a }\ntls { " PAIR "host = a }\n");
+    cr_assert_eq(config.tls_count, 4);
+    cr_expect_eq(config.tls[0].host_count, 0);
+    cr_expect_eq(config.tls[1].host_count, 0);
+    cr_expect_str_eq(config.tls[2].hosts[0], "a");
+    cr_expect_str_eq(config.tls[3].hosts[0], "a");
+    cr_expect_str_eq(config.tls[0].ocsp_response, "");
+    cr_expect_str_eq(config.tls[0].ticket_keys, "");
+    cr_expect_str_eq(config.tls[0].client_ca, "");
+    cr_expect_eq(config.tls[0].min_version, CONFIG_TLS_1_2);
+    cr_expect_eq(config.tls[0].verify_client, CONFIG_VERIFY_NO);
+    take(LISTENER "tls { " PAIR "verify-client = no client-ca = a min-version = 1.2 }\n");
+    cr_expect_eq(config.tls[0].verify_client, CONFIG_VERIFY_NO);
+    take(LISTENER "tls { " PAIR "verify-client = request client-ca = a }\n");
+    cr_expect_eq(config.tls[0].verify_client, CONFIG_VERIFY_REQUEST);
+}
+
+/* Keys for all connections may stand in the first block without a host, wherever that is. */
+Test(config, first_tls_block_without_host)
+{
+    take(LISTENER "tls { " PAIR "host = a }\n"
+                  "tls { " PAIR "min-version = 1.3 ticket-keys = t }\n"
+                  "tls { " PAIR "}\n");
+    cr_assert_eq(config.tls_count, 3);
+    cr_expect_eq(config.tls[1].min_version, CONFIG_TLS_1_3);
+    refuse("tls {\n" PAIR "min-version = 1.3\nhost = a }\n",
+           "FILE:4: min-version holds for all hosts; write it in the tls block without a host");
+    refuse("tls {\n" PAIR "host = a\nticket-keys = t }\n", "FILE:5: ticket-keys holds for all");
+    refuse("tls {\n" PAIR "host = a\nverify-client = no }\n", "FILE:5: verify-client holds for");
+    refuse("tls {\n" PAIR "host = a\n\nclient-ca = c }\n", "FILE:6: client-ca holds for all");
+    refuse("tls { " PAIR "host = a }\ntls { " PAIR "}\ntls { " PAIR "min-version = 1.2 }\n",
+           "FILE:9: min-version holds for all hosts; write it in the first tls block without a "
+           "host, in line 4");
+}
+
+Test(config, tls_blocks_that_do_not_work)
+{
+    refuse("tls {\n}\n", "FILE:2: this tls block is empty; write certificate = "
+                         "\"/etc/ringpost/certificate.pem\" and key = \"/etc/ringpost/key.pem\"");
+    refuse("tls {\n key = k\n}\n", "FILE:2: this tls block has no certificate; write certificate "
+                                   "= \"/etc/ringpost/certificate.pem\" in it");
+    refuse("tls {\n certificate = c\n}\n", "FILE:2: this tls block has no key; write key = "
+                                           "\"/etc/ringpost/key.pem\" in it");
+    refuse("tls {\n" PAIR "key = l }\n", "FILE:4: key is given a second time; keep one of them");
+    refuse("tls { certificate = \"\" }\n", "FILE:1: certificate is empty; write certificate = "
+                                           "\"/etc/ringpost/certificate.pem\"");
+    refuse("tls { ocsp-response = \"\" }\n", "FILE:1: ocsp-response is empty; write");
+    refuse("tls { min-version = 1.1 }\n", "FILE:1: min-version = \"1.1\" is not known; write 1.2 "
+                                          "or 1.3");
+    refuse("tls { verify-client = yes }\n", "FILE:1: verify-client = \"yes\" is not known; write "
+                                            "no, request or require");
+    refuse("tls {\n" PAIR "verify-client = request\n}\n",
+           "FILE:4: verify-client needs to know whose certificates are good; write client-ca = "
+           "\"/etc/ringpost/client-ca.pem\"");
+    refuse("tls {\n" PAIR "client-ca = c\n}\n",
+           "FILE:4: client-ca alone asks no client for a certificate; write verify-client = "
+           "request or verify-client = require");
+    refuse("tls = implicit\n", "FILE:1: missing opening brace for section 'tls'; write tls { "
+                               "certificate = \"FILE\" key = \"FILE\" }");
+    refuse("tls pop3 { }\n", "FILE:1: missing opening brace for section 'tls'; write tls {");
+    refuse("listener a { address = 127.0.0.1:1 tls }\n", "FILE:1: missing equal sign after option "
+                                                         "'tls'; write key = value");
+    refuse("tls { " PAIR "\n", "FILE:1: this { has no end");
+    refuse("handshake-timeout = 4\n", "FILE:1: handshake-timeout = 4 is out of range; write a "
+                                      "number from 5 to 300 seconds");
+    refuse("handshakes-a-turn = 0\n", "FILE:1: handshakes-a-turn = 0 is out of range; write a "
+                                      "number from 1 to 1024");
+
+    static char text[5000] = "tls { certificate = ";
+    memset(text + strlen(text), 'c', 4096);
+    refuse(text, "FILE:1: this { has no end");
+    strcat(text, " }");
+    refuse(text, "FILE:1: certificate is too long; a path has at most 4095 bytes");
+}
+
+Test(config, names_of_hosts)
+{
+    static const char *const wrong[] = {
+        "*",   "*.",    ".a",        "a.",    "a..b", "*a.b",      "a.*.b", "*.*.b",
+        "a b", "a:995", "192.0.2.1", "[::1]", "a/b",  "b\xC3\xBC", "1",     "a.2",
+    };
+    char text[500];
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        snprintf(text, sizeof text, "tls { host = \"%s\" }\n", wrong[i]);
+        char sentence[200];
+        snprintf(sentence, sizeof sentence,
+                 "FILE:1: host = \"%s\" is no name of a host; write \"mail.example.org\" or "
+                 "\"*.example.org\"",
+                 wrong[i]);
+        refuse(text, sentence);
+    }
+    static const char *const right[] = {"localhost", "*.a", "1.a", "a-b_c.d", "4you", "a.2b"};
+    for (size_t i = 0; i < sizeof right / sizeof right[0]; i++) {
+        snprintf(text, sizeof text, LISTENER "tls { " PAIR "host = \"%s\" }\n", right[i]);
+        take(text);
+        cr_expect_str_eq(config.tls[0].hosts[0], right[i]);
+    }
+    refuse("tls {\n host = *.example.org }\n", "FILE:2: a * stands only in quotes; write "
+                                               "\"*.example.org\"");
+    refuse("tls { host = {\"\", a} }\n", "FILE:1: host = \"\" is for clients that name no host; "
+                                         "write the other names in a tls block of their own");
+    refuse("tls { host = {a, \"\"} }\n", "FILE:1: host = \"\" is for clients");
+    refuse("tls { host = {a, a, a, a, a, a, a, a, a} }\n",
+           "FILE:1: there are more than 8 hosts in one tls block; write another block with the "
+           "same certificate");
+}
+
+/* Labels of up to 63 letters, 253 in all (RFC 1035). */
+Test(config, long_names_of_hosts)
+{
+    static const size_t cuts[] = {62, 63, 64};
+    char name[260], text[500];
+    for (size_t i = 0; i < 3; i++) {
+        memset(name, 'a', cuts[i]);
+        snprintf(name + cuts[i], sizeof name - cuts[i], ".b");
+        snprintf(text, sizeof text, LISTENER "tls { " PAIR "host = %s }\n", name);
+        cr_expect_eq(read_text(text, strlen(text)), cuts[i] <= 63, "%zu", cuts[i]);
+    }
+    for (size_t length = 253; length <= 254; length++) {
+        for (size_t i = 0; i < length; i++)
+            name[i] = i % 64 == 63 ? '.' : 'a';
+        name[length] = '\0';
+        snprintf(text, sizeof text, LISTENER "tls { " PAIR "host = %s }\n", name);
+        cr_expect_eq(read_text(text, strlen(text)), length == 253, "%s", error);
+    }
+}
+
+Test(config, as_many_tls_blocks_as_there_may_be)
+{
+    static char text[40 * (CONFIG_TLS_MAX + 2)];
+    char *at = text + sprintf(text, "%s", LISTENER);
+    for (int i = 0; i < CONFIG_TLS_MAX; i++)
+        at += sprintf(at, "tls { certificate = c%d key = k }\n", i);
+    take(text);
+    cr_assert_eq(config.tls_count, CONFIG_TLS_MAX);
+    cr_expect_str_eq(config.tls[0].certificate, "c0");
+    cr_expect_str_eq(config.tls[CONFIG_TLS_MAX - 1].certificate, "c255");
+    strcpy(at, "tls { certificate = c key = k }\n");
+    refuse(text, "FILE:258: there are more than 256 tls blocks; up to 8 names may share one");
+    cr_expect_null(config.tls);
 }
 
 /* A sentence that does not fit is cut off, never written beyond. */
@@ -293,4 +516,5 @@ Test(config, example)
 {
     cr_assert(config_read("docs/ringpost.conf.example", &config, error, sizeof error), "%s", error);
     cr_expect_str_eq(config.store, "/var/lib/ringpost");
+    config_free(&config);
 }

@@ -80,6 +80,8 @@ Test(pop3, longest_texts_fit_in_one_answer)
     char longest[POP3_TIMESTAMP_MAX];
     memset(longest, 'x', sizeof(longest));
     settings.apop = true;
+    settings.stls = true;
+    settings.external = true;
     settings.implementation = (struct span){longest, POP3_IMPLEMENTATION_MAX};
     plan_init(&plan);
     pop3_begin(&session, &settings, (struct span){longest, sizeof(longest)}, &plan);
@@ -173,6 +175,128 @@ Test(pop3, keeps_no_password)
     say("AUTH PLAIN AGpvZQBYeXp6eS1QbHVnaA==");
     cr_assert(span_equal(ask.auth.password, span_of(password)));
     cr_assert(memmem(&session, sizeof(session), password, sizeof(password) - 1) == NULL);
+}
+
+static void begin_tls(const struct pop3_settings *tls_settings)
+{
+    answer((struct pop3_answer){.kind = POP3_ASK_TLS, .tls = {.settings = tls_settings}});
+}
+
+Test(pop3, stls_asks_for_tls_and_begins_anew)
+{
+    settings.stls = true;
+    struct pop3_settings tls_settings = settings;
+    tls_settings.stls = false;
+    say("NONSENSE");
+    say("USER joe");
+    say("STLS");
+    cr_assert(said("+OK Begin TLS negotiation now.\r\n") && ask.kind == POP3_ASK_TLS);
+    plan_init(&plan);
+    begin_tls(&tls_settings);
+    cr_assert(ask.kind == POP3_ASK_LINE && plan_is_empty(&plan));
+    struct pop3 fresh;
+    pop3_begin(&fresh, &tls_settings, SPAN_LITERAL(""), &plan);
+    cr_assert(session.refusals == 1);
+    fresh.refusals = 1;
+    cr_assert(memcmp(&session, &fresh, sizeof(session)) == 0);
+}
+
+Test(pop3, stls_lends_no_more_refusals)
+{
+    settings.stls = true;
+    settings.refusals_before_login_max = 2;
+    struct pop3_settings tls_settings = settings;
+    tls_settings.stls = false;
+    say("NONSENSE");
+    say("STLS");
+    begin_tls(&tls_settings);
+    say("NONSENSE");
+    cr_assert(ask.kind == POP3_ASK_CLOSE && session.end == POP3_END_REFUSALS);
+}
+
+Test(pop3, stls_under_tls_breaks_a_promise, .signal = SIGABRT)
+{
+    settings.stls = true;
+    say("STLS");
+    begin_tls(&settings);
+}
+
+Test(pop3, apop_without_a_timestamp_breaks_a_promise, .signal = SIGABRT)
+{
+    settings.stls = true;
+    struct pop3_settings tls_settings = settings;
+    tls_settings.stls = false;
+    tls_settings.apop = true;
+    say("STLS");
+    begin_tls(&tls_settings);
+}
+
+Test(pop3, line_before_tls_breaks_a_promise, .signal = SIGABRT)
+{
+    settings.stls = true;
+    say("STLS");
+    say("NOOP");
+}
+
+static void answer_right(struct span user)
+{
+    answer((struct pop3_answer){.kind = POP3_ASK_AUTH, .auth = POP3_AUTH_RIGHT, .auth_user = user});
+}
+
+Test(pop3, external_asks_with_the_wish_alone)
+{
+    settings.external = true;
+    settings.plaintext_login = false;
+    say("AUTH EXTERNAL am9l");
+    cr_assert(ask.kind == POP3_ASK_AUTH && ask.auth.mechanism == POP3_MECHANISM_EXTERNAL);
+    cr_assert(span_equal(ask.auth.on_behalf_of, span_of("joe")));
+    cr_assert(ask.auth.user.length == 0 && ask.auth.password.length == 0);
+    answer_right((struct span){NULL, 0});
+    cr_assert(ask.kind == POP3_ASK_OPEN);
+    cr_assert(span_equal(pop3_user_name(&session), span_of("joe")));
+}
+
+Test(pop3, external_takes_the_name_of_the_certificate)
+{
+    settings.external = true;
+    say("AUTH EXTERNAL");
+    cr_assert(said("+ \r\n") && pop3_wants_long_line(&session));
+    say("");
+    cr_assert(ask.kind == POP3_ASK_AUTH && ask.auth.on_behalf_of.length == 0);
+    answer_right(SPAN_LITERAL("ann"));
+    cr_assert(ask.kind == POP3_ASK_OPEN);
+    cr_assert(span_equal(pop3_user_name(&session), span_of("ann")));
+}
+
+/* What stands in a certificate is no promise of ours: it must neither end the process nor open a
+ * maildrop. An empty name must not become the one that USER has left behind. */
+Test(pop3, names_that_are_none_let_nobody_in)
+{
+    static char longest[POP3_USER_NAME_MAX + 1];
+    memset(longest, 'x', sizeof(longest));
+    const struct span names[] = {{NULL, 0}, SPAN_LITERAL("a\0b"), {longest, sizeof(longest)}};
+    settings.external = true;
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        say("USER joe");
+        say("AUTH EXTERNAL =");
+        cr_assert(ask.kind == POP3_ASK_AUTH);
+        answer_right(names[i]);
+        cr_assert(ask.kind == POP3_ASK_LINE, "name %zu", i);
+        cr_assert(said("-ERR [AUTH] The certificate does not open this maildrop.\r\n"));
+        cr_assert(session.state == POP3_AUTHORIZATION);
+    }
+    longest[0] = 'y';
+    say("AUTH EXTERNAL =");
+    answer_right((struct span){longest, POP3_USER_NAME_MAX});
+    cr_assert(ask.kind == POP3_ASK_OPEN && pop3_user_name(&session).bytes[0] == 'y');
+}
+
+Test(pop3, any_right_answer_may_rename_the_user)
+{
+    say("USER JOE");
+    say("PASS secret");
+    answer_right(SPAN_LITERAL("joe"));
+    cr_assert(span_equal(pop3_user_name(&session), span_of("joe")));
 }
 
 Test(pop3, sums_have_64_bits)
@@ -383,15 +507,16 @@ Test(pop3, pipelined_answers_leave_in_one_send)
 Test(pop3, never_echoes)
 {
     static const char *const lines[] = {
-        "ZQXJ",           "ZQXJ ZQXJ",  "USER ZQXJ",       "PASS ZQXJ",
-        "APOP ZQXJ ZQXJ", "AUTH ZQXJ",  "AUTH PLAIN ZQXJ", "AUTH LOGIN ZQXJ",
-        "ZQXJ",           "RETR ZQXJ",  "LIST ZQXJ",       "UIDL ZQXJ",
-        "TOP ZQXJ 1",     "TOP 1 ZQXJ", "DELE ZQXJ",       "STAT ZQXJ",
-        "CAPA ZQXJ",      "QUIT ZQXJ",  "NOOP ZQXJ",       "RSET ZQXJ",
-        "AUTH PLAIN",     "ZQXJ",       "LAST ZQXJ",       "UTF8 ZQXJ",
-        "USER ZQXJ"};
+        "ZQXJ",           "ZQXJ ZQXJ",  "USER ZQXJ",         "PASS ZQXJ",
+        "APOP ZQXJ ZQXJ", "AUTH ZQXJ",  "AUTH PLAIN ZQXJ",   "AUTH LOGIN ZQXJ",
+        "ZQXJ",           "RETR ZQXJ",  "LIST ZQXJ",         "UIDL ZQXJ",
+        "TOP ZQXJ 1",     "TOP 1 ZQXJ", "DELE ZQXJ",         "STAT ZQXJ",
+        "CAPA ZQXJ",      "QUIT ZQXJ",  "NOOP ZQXJ",         "RSET ZQXJ",
+        "AUTH PLAIN",     "ZQXJ",       "LAST ZQXJ",         "UTF8 ZQXJ",
+        "USER ZQXJ",      "STLS ZQXJ",  "AUTH EXTERNAL ZQXJ"};
     struct session_world *world = new_world();
     world->settings.apop = true;
+    world->settings.external = true;
     world->timestamp = SPAN_LITERAL("<1@h>");
     world->settings.refusals_before_login_max = 100;
     world->settings.refusals_after_login_max = 100;

@@ -42,6 +42,7 @@ static const struct {
     {"DELE", POP3_COMMAND_DELE, false, true, 1, 1}, {"NOOP", POP3_COMMAND_NOOP, false, true, 0, 0},
     {"RSET", POP3_COMMAND_RSET, false, true, 0, 0}, {"TOP", POP3_COMMAND_TOP, false, true, 2, 2},
     {"UIDL", POP3_COMMAND_UIDL, false, true, 0, 1}, {"LAST", POP3_COMMAND_LAST, false, true, 0, 0},
+    {"STLS", POP3_COMMAND_STLS, true, false, 0, 0},
 };
 #define KNOWN (sizeof(known) / sizeof(known[0]))
 

@@ -1,0 +1,249 @@
+/* pop3_tls: TLS between a connection's socket and its session. */
+#include "core/pop3_tls.h"
+
+#include "core/pop3_input.h"
+#include "core/pop3_log.h"
+#include "core/tls_stream.h"
+#include "proto/must.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+
+static void go_on(struct pop3_conn *conn);
+static void shake(struct pop3_conn *conn);
+static void read_plaintext(struct pop3_conn *conn);
+static bool lend_output(struct pop3_conn *conn);
+static void give_output(struct pop3_conn *conn);
+static void give_hello(struct pop3_conn *conn);
+static enum send_result send_output(struct pop3_conn *conn);
+static enum send_result encrypt(struct pop3_conn *conn, uint32_t piece_end);
+
+_Static_assert(CLIENT_HELLO_MAX <= sizeof(struct plan), "a plan's block holds a ClientHello");
+
+bool pop3_tls_begin(struct pop3_conn *conn)
+{
+    struct shard *shard = conn->shard;
+    must(conn->tls == NULL);
+    struct tls_stream *stream = slab_take(&shard->tls_streams);
+    char *hello = slab_take(&shard->plans);
+    if (stream == NULL || hello == NULL) {
+        if (stream != NULL)
+            slab_give(&shard->tls_streams, stream);
+        if (hello != NULL)
+            slab_give(&shard->plans, hello);
+        return false;
+    }
+    tls_stream_init(stream, shard->tls, hello, NULL);
+    conn->tls = stream;
+    wheel_move(&shard->wheel, &conn->timer,
+               shard_now_s(shard) + shard->server->config.handshake_ms / 1000 + 1);
+    return true;
+}
+
+void pop3_tls_received(struct pop3_conn *conn, char *bytes, size_t count)
+{
+    struct tls_stream *stream = conn->tls;
+    if (stream->state == TLS_HELLO || stream->state == TLS_READY)
+        tls_stream_hello(stream, (struct span){bytes, count});
+    else
+        stream->input = (struct span){bytes, count};
+    go_on(conn);
+}
+
+void pop3_tls_resume(struct pop3_conn *conn)
+{
+    if (conn->tls->state == TLS_READY ||
+        (pop3_tls_is_shaking(conn) && tls_stream_has_output(conn->tls)))
+        go_on(conn);
+}
+
+static void go_on(struct pop3_conn *conn)
+{
+    struct tls_stream *stream = conn->tls;
+    if (!lend_output(conn)) {
+        pop3_conn_end(conn, CONN_END_NO_MEMORY);
+        return;
+    }
+    if (stream->state == TLS_READY || stream->state == TLS_HANDSHAKE)
+        shake(conn);
+    if (stream->state == TLS_OPEN)
+        read_plaintext(conn);
+    if (conn->shut)
+        return;
+    if (send_output(conn) == SEND_BROKEN || stream->state == TLS_BROKEN) {
+        pop3_log_tls_failure(conn);
+        pop3_conn_end(conn, CONN_END_TLS);
+        return;
+    }
+    give_output(conn);
+}
+
+static void shake(struct pop3_conn *conn)
+{
+    struct shard *shard = conn->shard;
+    struct tls_stream *stream = conn->tls;
+    if (stream->state == TLS_READY) {
+        if (shard->handshakes_left == 0) {
+            shard->counters.handshakes_put_off++;
+            shard_make_ready(shard, conn);
+            return;
+        }
+        shard->handshakes_left--;
+        shard->counters.handshakes++;
+    }
+    tls_stream_shake(stream);
+    if (stream->input.length == 0)
+        give_hello(conn);
+    if (stream->state != TLS_OPEN)
+        return;
+    shard->counters.handshakes_resumed += tls_stream_is_resumed(stream);
+    wheel_move(&shard->wheel, &conn->timer,
+               shard_now_s(shard) + shard->server->config.login_ms / 1000 + 1);
+    /* What the session has said or read while it could not: the greeting. */
+    if (send_output(conn) != SEND_BROKEN)
+        pop3_conn_run(conn);
+}
+
+static void read_plaintext(struct pop3_conn *conn)
+{
+    struct shard *shard = conn->shard;
+    struct tls_stream *stream = conn->tls;
+    size_t count;
+    while (!conn->shut &&
+           (count = tls_stream_read(stream, shard->plaintext, TLS_RECORD_BYTES)) > 0) {
+        bool was_logged_in = conn->logged_in;
+        pop3_input_take(conn, shard->plaintext, count);
+        if (!was_logged_in)
+            password_wipe(shard->plaintext, count);
+        /* The session may have ended and sent all that it had to say. */
+        if (!conn->shut && !lend_output(conn))
+            pop3_conn_end(conn, CONN_END_NO_MEMORY);
+    }
+    if (stream->input.length == 0)
+        give_hello(conn);
+    if (stream->peer_ended && !conn->shut && !conn->peer_closed) {
+        conn->peer_closed = true;
+        pop3_conn_run(conn);
+    }
+}
+
+enum send_result pop3_tls_send(struct pop3_conn *conn, uint32_t piece_end)
+{
+    struct shard *shard = conn->shard;
+    uint64_t begun = shard->sent.bytes;
+    if (!lend_output(conn))
+        return SEND_BROKEN;
+    for (;;) {
+        enum send_result result = send_output(conn);
+        if (result != SEND_DONE)
+            return result;
+        if (conn->stream.piece >= piece_end) {
+            give_output(conn);
+            return SEND_DONE;
+        }
+        if (shard->sent.bytes - begun >= SEND_TURN_BYTES)
+            return SEND_YIELD;
+        result = encrypt(conn, piece_end);
+        if (result != SEND_DONE && !tls_stream_has_output(conn->tls))
+            return result;
+    }
+}
+
+/* Fills the output with records, as large as the plan allows. */
+static enum send_result encrypt(struct pop3_conn *conn, uint32_t piece_end)
+{
+    struct shard *shard = conn->shard;
+    while (conn->stream.piece < piece_end &&
+           TLS_OUTPUT_BYTES - conn->tls->output_end >= TLS_RECORD_BYTES + 512) {
+        size_t count;
+        enum send_result result = send_collect(&conn->stream, conn->plan, piece_end, &shard->access,
+                                               shard->plaintext_out, TLS_RECORD_BYTES, &count);
+        if (count > 0 && !tls_stream_write(conn->tls, shard->plaintext_out, count))
+            return SEND_BROKEN;
+        if (result != SEND_DONE)
+            return result;
+    }
+    return SEND_DONE;
+}
+
+static enum send_result send_output(struct pop3_conn *conn)
+{
+    struct tls_stream *stream = conn->tls;
+    if (!tls_stream_has_output(stream))
+        return SEND_DONE;
+    ssize_t sent = send(conn->stream.socket, stream->output + stream->output_begin,
+                        stream->output_end - stream->output_begin, MSG_DONTWAIT | MSG_NOSIGNAL);
+    conn->shard->sent.calls++;
+    if (sent < 0 && errno != EAGAIN && errno != EINTR)
+        return SEND_BROKEN;
+    if (sent > 0) {
+        stream->output_begin += (uint32_t)sent;
+        conn->shard->sent.bytes += (uint64_t)sent;
+    }
+    if (tls_stream_has_output(stream)) {
+        if (!conn->writable.in_flight)
+            ring_poll_writable(&conn->shard->ring, &conn->writable, conn->stream.socket);
+        return SEND_FULL;
+    }
+    stream->output_begin = stream->output_end = 0;
+    return SEND_DONE;
+}
+
+const struct pop3_settings *pop3_tls_settings(const struct pop3_conn *conn)
+{
+    return conn->tls->peer_name[0] != '\0' ? &conn->shard->settings_verified
+                                           : &conn->shard->settings_encrypted;
+}
+
+void pop3_tls_end(struct pop3_conn *conn)
+{
+    /* Without room for it the peer does without: his data is whole by POP3's own framing. */
+    if (conn->tls->state != TLS_OPEN || !lend_output(conn))
+        return;
+    tls_stream_end(conn->tls);
+    if (tls_stream_has_output(conn->tls))
+        (void)send(conn->stream.socket, conn->tls->output + conn->tls->output_begin,
+                   conn->tls->output_end - conn->tls->output_begin, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+void pop3_tls_fini(struct pop3_conn *conn)
+{
+    struct tls_stream *stream = conn->tls;
+    if (stream == NULL)
+        return;
+    tls_stream_fini(stream);
+    if (stream->hello != NULL)
+        slab_give(&conn->shard->plans, stream->hello);
+    if (stream->output != NULL)
+        slab_give(&conn->shard->tls_outputs, stream->output);
+    slab_give(&conn->shard->tls_streams, stream);
+    conn->tls = NULL;
+}
+
+bool pop3_tls_is_shaking(const struct pop3_conn *conn)
+{
+    return conn->tls != NULL && conn->tls->state != TLS_OPEN;
+}
+
+static bool lend_output(struct pop3_conn *conn)
+{
+    if (conn->tls->output == NULL)
+        conn->tls->output = slab_take(&conn->shard->tls_outputs);
+    return conn->tls->output != NULL;
+}
+
+static void give_output(struct pop3_conn *conn)
+{
+    if (conn->tls->output == NULL || tls_stream_has_output(conn->tls))
+        return;
+    slab_give(&conn->shard->tls_outputs, conn->tls->output);
+    conn->tls->output = NULL;
+}
+
+static void give_hello(struct pop3_conn *conn)
+{
+    if (conn->tls->hello == NULL || conn->tls->state == TLS_HELLO || conn->tls->state == TLS_READY)
+        return;
+    slab_give(&conn->shard->plans, conn->tls->hello);
+    conn->tls->hello = NULL;
+}

@@ -1,0 +1,190 @@
+/* tls_stream: the TLS of one connection, as a transformer between bounded buffers. */
+#include <wolfssl/options.h>
+
+#include <wolfssl/ssl.h>
+
+#include <wolfssl/error-ssl.h>
+
+#include "core/tls_stream.h"
+
+#include "proto/must.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+static bool begin(struct tls_stream *stream);
+static void break_off(struct tls_stream *stream, int result);
+static int give_input(WOLFSSL *ssl, char *buffer, int room, void *user);
+static int take_output(WOLFSSL *ssl, char *bytes, int count, void *user);
+
+/* The protocol's registered name (RFC 7301, IANA). */
+static char alpn_name[] = "pop3";
+
+void tls_stream_set_io(WOLFSSL_CTX *context)
+{
+    wolfSSL_CTX_SetIORecv(context, give_input);
+    wolfSSL_CTX_SetIOSend(context, take_output);
+}
+
+void tls_stream_init(struct tls_stream *stream, struct tls_contexts *contexts, char *hello,
+                     char *output)
+{
+    *stream = (struct tls_stream){
+        .contexts = tls_contexts_take(contexts),
+        .hello = hello,
+        .output = output,
+    };
+}
+
+void tls_stream_fini(struct tls_stream *stream)
+{
+    if (stream->ssl != NULL)
+        wolfSSL_free(stream->ssl);
+    tls_contexts_give(stream->contexts);
+}
+
+void tls_stream_hello(struct tls_stream *stream, struct span bytes)
+{
+    must(stream->state == TLS_HELLO || stream->state == TLS_READY);
+    size_t room = CLIENT_HELLO_MAX - stream->hello_bytes;
+    if (bytes.length > room) {
+        /* Nobody has so much to say before he hears something. */
+        stream->state = TLS_BROKEN;
+        stream->error = BUFFER_ERROR;
+        return;
+    }
+    memcpy(stream->hello + stream->hello_bytes, bytes.bytes, bytes.length);
+    stream->hello_bytes += (uint32_t)bytes.length;
+    struct client_hello hello;
+    struct span so_far = {stream->hello, stream->hello_bytes};
+    if (client_hello_parse(so_far, &hello) != CLIENT_HELLO_MORE)
+        stream->state = TLS_READY;
+}
+
+void tls_stream_shake(struct tls_stream *stream)
+{
+    if (stream->state == TLS_READY && !begin(stream))
+        return;
+    must(stream->state == TLS_HANDSHAKE);
+    int result = wolfSSL_accept(stream->ssl);
+    if (result == WOLFSSL_SUCCESS)
+        stream->state = TLS_OPEN;
+    else
+        break_off(stream, result);
+}
+
+/* A hello that cannot be read goes to the library all the same: it knows the right alert. */
+static bool begin(struct tls_stream *stream)
+{
+    struct client_hello hello;
+    stream->input = (struct span){stream->hello, stream->hello_bytes};
+    if (client_hello_parse(stream->input, &hello) != CLIENT_HELLO_DONE)
+        hello = (struct client_hello){0};
+    stream->ssl = wolfSSL_new(tls_contexts_choose(stream->contexts, &hello));
+    if (stream->ssl == NULL) {
+        stream->state = TLS_BROKEN;
+        stream->error = MEMORY_ERROR;
+        return false;
+    }
+    wolfSSL_SetIOReadCtx(stream->ssl, stream);
+    wolfSSL_SetIOWriteCtx(stream->ssl, stream);
+    /* Without ALPN any client is welcome; with it, it must mean us. */
+    (void)wolfSSL_UseALPN(stream->ssl, alpn_name, sizeof alpn_name - 1,
+                          WOLFSSL_ALPN_FAILED_ON_MISMATCH);
+    tls_peer_watch(stream->ssl, stream->peer_name);
+    stream->state = TLS_HANDSHAKE;
+    return true;
+}
+
+size_t tls_stream_read(struct tls_stream *stream, char *out_bytes, size_t room)
+{
+    if (stream->state != TLS_OPEN || stream->peer_ended)
+        return 0;
+    int result = wolfSSL_read(stream->ssl, out_bytes, (int)room);
+    if (result > 0)
+        return (size_t)result;
+    if (wolfSSL_get_error(stream->ssl, result) == WOLFSSL_ERROR_ZERO_RETURN)
+        stream->peer_ended = true;
+    else
+        break_off(stream, result);
+    return 0;
+}
+
+bool tls_stream_write(struct tls_stream *stream, const char *bytes, size_t count)
+{
+    must(count > 0 && count <= TLS_RECORD_BYTES);
+    if (stream->state != TLS_OPEN || TLS_OUTPUT_BYTES - stream->output_end < TLS_RECORD_BYTES + 256)
+        return false;
+    int result = wolfSSL_write(stream->ssl, bytes, (int)count);
+    if (result == (int)count)
+        return true;
+    break_off(stream, result);
+    return false;
+}
+
+void tls_stream_end(struct tls_stream *stream)
+{
+    if (stream->state == TLS_OPEN)
+        (void)wolfSSL_shutdown(stream->ssl);
+}
+
+bool tls_stream_has_output(const struct tls_stream *stream)
+{
+    return stream->output_begin < stream->output_end;
+}
+
+const char *tls_stream_reason(const struct tls_stream *stream, char *out_words, size_t bytes)
+{
+    must(bytes >= TLS_REASON_BYTES && TLS_REASON_BYTES >= WOLFSSL_MAX_ERROR_SZ);
+    wolfSSL_ERR_error_string_n((unsigned long)stream->error, out_words, bytes);
+    for (char *at = out_words; *at != '\0'; at++)
+        if (!isalnum((unsigned char)*at))
+            *at = '-';
+    return out_words;
+}
+
+const char *tls_stream_version(const struct tls_stream *stream)
+{
+    return wolfSSL_get_version(stream->ssl);
+}
+
+bool tls_stream_is_resumed(const struct tls_stream *stream)
+{
+    return wolfSSL_session_reused(stream->ssl) == 1;
+}
+
+/* Waiting for more input is no fault. */
+static void break_off(struct tls_stream *stream, int result)
+{
+    int error = wolfSSL_get_error(stream->ssl, result);
+    if (error == WOLFSSL_ERROR_WANT_READ)
+        return;
+    stream->state = TLS_BROKEN;
+    stream->error = error;
+}
+
+static int give_input(WOLFSSL *ssl, char *buffer, int room, void *user)
+{
+    (void)ssl;
+    struct tls_stream *stream = user;
+    size_t count = stream->input.length < (size_t)room ? stream->input.length : (size_t)room;
+    if (count == 0)
+        return WOLFSSL_CBIO_ERR_WANT_READ;
+    memcpy(buffer, stream->input.bytes, count);
+    stream->input.bytes += count;
+    stream->input.length -= count;
+    return (int)count;
+}
+
+static int take_output(WOLFSSL *ssl, char *bytes, int count, void *user)
+{
+    (void)ssl;
+    struct tls_stream *stream = user;
+    size_t room = TLS_OUTPUT_BYTES - stream->output_end;
+    if (stream->output == NULL || (size_t)count > room)
+        return WOLFSSL_CBIO_ERR_GENERAL; /* the owner sees to room before anything is written */
+    memcpy(stream->output + stream->output_end, bytes, (size_t)count);
+    stream->output_end += (uint32_t)count;
+    return count;
+}

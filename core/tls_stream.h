@@ -1,0 +1,83 @@
+/* tls_stream: the TLS of one connection, as a transformer between bounded buffers.
+ *
+ * Ciphertext goes in and comes out by memory; the library's input and output callbacks only copy,
+ * and never see a socket. The owner hands in what was received, reads plaintext, writes plaintext,
+ * and sends what lies in the output. The ClientHello is looked at first, so that the certificate
+ * that fits the client is chosen before the library begins.
+ */
+#ifndef RINGPOST_CORE_TLS_STREAM_H
+#define RINGPOST_CORE_TLS_STREAM_H
+
+#include "core/tls_context.h"
+#include "core/tls_peer.h"
+
+struct WOLFSSL;
+
+/* Plaintext of a full record, and what the output holds: two such records with what TLS adds, or
+ * all that a handshake says at once. */
+#define TLS_RECORD_BYTES 16384
+#define TLS_OUTPUT_BYTES (2 * (TLS_RECORD_BYTES + 512))
+
+enum tls_state {
+    TLS_HELLO,     /* the ClientHello is not complete */
+    TLS_READY,     /* it is: tls_stream_shake may begin */
+    TLS_HANDSHAKE, /* begun */
+    TLS_OPEN,
+    TLS_BROKEN, /* `reason` says why; an alert may lie in the output */
+};
+
+struct tls_stream {
+    enum tls_state state;
+    bool peer_ended; /* close_notify has come */
+    struct WOLFSSL *ssl;
+    struct tls_contexts *contexts; /* taken */
+    struct span input;             /* handed in and not yet used by the library */
+    char *hello; /* CLIENT_HELLO_MAX bytes, the owner's, until the handshake begins */
+    uint32_t hello_bytes;
+    char *output; /* TLS_OUTPUT_BYTES, the owner's, while there is something to send */
+    uint32_t output_begin, output_end;
+    int error;
+    char peer_name[TLS_PEER_NAME_BYTES]; /* of a verified certificate, or "" */
+};
+
+/* Sets the callbacks of a library context. */
+struct WOLFSSL_CTX;
+void tls_stream_set_io(struct WOLFSSL_CTX *context);
+
+/* Begins; `hello` and `output` are lent by the owner. */
+void tls_stream_init(struct tls_stream *stream, struct tls_contexts *contexts, char *hello,
+                     char *output);
+
+/* Wipes and frees what the library holds; the lent buffers are the owner's again. */
+void tls_stream_fini(struct tls_stream *stream);
+
+/* Hands in ciphertext before the handshake has begun (TLS_HELLO): copies it, and looks whether it
+ * is a whole ClientHello. */
+void tls_stream_hello(struct tls_stream *stream, struct span bytes);
+
+/* Goes on with the handshake as far as the input allows. Beginning it costs a signature: the owner
+ * counts those. From then on the hello buffer has been used up. */
+void tls_stream_shake(struct tls_stream *stream);
+
+/* Plaintext from stream->input, up to `room` bytes; 0 where there is none now (look at the state
+ * and at peer_ended). */
+size_t tls_stream_read(struct tls_stream *stream, char *out_bytes, size_t room);
+
+/* One record of up to TLS_RECORD_BYTES into the output; false where it has no room for it or the
+ * stream is broken. */
+bool tls_stream_write(struct tls_stream *stream, const char *bytes, size_t count);
+
+/* Puts close_notify into the output. */
+void tls_stream_end(struct tls_stream *stream);
+
+bool tls_stream_has_output(const struct tls_stream *stream);
+
+/* Why it broke, in words without spaces: for the log. `bytes` is TLS_REASON_BYTES or more. */
+#define TLS_REASON_BYTES 128
+const char *tls_stream_reason(const struct tls_stream *stream, char *out_words, size_t bytes);
+
+/* "TLSv1.3", and whether the session was resumed, for the log. */
+const char *tls_stream_version(const struct tls_stream *stream);
+bool tls_stream_is_resumed(const struct tls_stream *stream);
+
+#endif
