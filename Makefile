@@ -163,7 +163,7 @@ format: ## format every C file with clang-format
 	$(Q)tools/check_house --format
 
 # ---- for people
-demo: ## install what is missing, build, and serve two users' mail on 127.0.0.1:1110
+demo: ## install what is missing, build, and serve two users' mail on 127.0.0.1, ports 1110 and 1995 (TLS)
 	@tools/deps build
 	@$(MAKE) -s SAN= COV= all
 	$(Q)tools/demo

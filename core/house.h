@@ -15,6 +15,7 @@ struct house;
  * wrong. Nothing is running yet. */
 struct house *house_prepare(const char *config_path, char *out_error, size_t error_bytes);
 
+/* What was read; how many users there are. Both until house_free. */
 const struct config *house_config(const struct house *house);
 uint32_t house_users(const struct house *house);
 
