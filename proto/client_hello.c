@@ -290,13 +290,15 @@ static bool take_number(struct reader *reader, size_t bytes, uint32_t *out_numbe
 
 static bool skip(struct reader *reader, size_t bytes)
 {
+    if (bytes > reader->left) {
+        return false;
+    }
     while (bytes > 0) {
         if (!has_byte(reader)) {
             return false;
         }
         size_t step = bytes < reader->record_left ? bytes : reader->record_left;
         step = step < reader->input.length ? step : reader->input.length;
-        step = step < reader->left ? step : reader->left;
         advance(reader, step);
         bytes -= step;
     }

@@ -42,15 +42,21 @@ def on_the_wire(raw):
 
 
 class Server:
-    """One ringpostd with its store. Settings are keys of the configuration, `_` for `-`."""
+    """One ringpostd with its store. Settings are keys of the configuration, `_` for `-`.
 
-    def __init__(self, users=("alice",), **settings):
+    `tls` are blocks of that name, each a dict of its keys; with one there is a listener pop3s on
+    `tls_port` too.
+    """
+
+    def __init__(self, users=("alice",), tls=(), **settings):
         self.folder = tempfile.mkdtemp(prefix="ringpost-test-")
         self.store = os.path.join(self.folder, "store")
         self.passwd = os.path.join(self.folder, "passwd")
         self.config = os.path.join(self.folder, "ringpost.conf")
         self.log_path = os.path.join(self.folder, "log")
         self.port = free_port()
+        self.tls = list(tls)
+        self.tls_port = free_port() if self.tls else None
         self.settings = {"plaintext_login": "always", "shards": 1, "disk_threads": 4, **settings}
         self.process = None
         self.open_files_max = None
@@ -69,6 +75,11 @@ class Server:
             for key, value in self.settings.items():
                 text += f"{key.replace('_', '-')} = {value}\n"
             text += f'listener pop3 {{ address = "127.0.0.1:{self.port}" }}\n'
+            if self.tls:
+                text += f'listener pop3s {{ address = "127.0.0.1:{self.tls_port}" tls = implicit }}\n'
+            for block in self.tls:
+                keys = (f'{key.replace("_", "-")} = "{value}"' for key, value in block.items())
+                text += f'tls {{\n{chr(10).join(keys)}\n}}\n'
         with open(self.config, "w", encoding="utf-8") as file:
             file.write(text)
 

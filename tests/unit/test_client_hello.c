@@ -267,9 +267,11 @@ Test(client_hello, parts_stay_within_their_bounds)
         SPAN_LITERAL("\x00\x0D\x00\x03\x00\x01\x04"),          /* half a signature */
         SPAN_LITERAL("\x00\x2B\x00\x02\x01\x03"),              /* half a version */
         SPAN_LITERAL("\x00\x2B\x00\x01\x02\x03\x04"),          /* list longer than its extension */
-        SPAN_LITERAL("\x00\x2B\x00\x00"),                      /* no list */
-        SPAN_LITERAL("\x00\x15\x00\x02x"),                     /* longer than all */
-        SPAN_LITERAL("\x00\x15\x00"),                          /* cut in its length */
+        SPAN_LITERAL("\x00\x2B\x00\x02\x04\x03\x00\x15\x00\x00"), /* the same, into the next one */
+        SPAN_LITERAL("\x00\x2B\x00\x00"),                         /* no list */
+        SPAN_LITERAL("\x00\x2B\x00\x00\x00\x15\x00\x00"),         /* the same, before another one */
+        SPAN_LITERAL("\x00\x15\x00\x02x"),                        /* longer than all */
+        SPAN_LITERAL("\x00\x15\x00"),                             /* cut in its length */
     };
     for (size_t i = 0; i < sizeof(extensions) / sizeof(extensions[0]); i++) {
         cr_assert(parse_built(0xC02B, extensions[i].bytes, extensions[i].length) ==
