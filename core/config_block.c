@@ -24,7 +24,6 @@ enum {
     TLS_CERTIFICATE,
     TLS_KEY,
     TLS_HOST,
-    TLS_OCSP_RESPONSE,
     TLS_MIN_VERSION,
     TLS_TICKET_KEYS,
     TLS_VERIFY_CLIENT,
@@ -40,8 +39,6 @@ static const struct config_key tls_keys[TLS_KEYS] = {
     [TLS_KEY] = {.name = "key", .kind = CONFIG_KEY_PATH, AT(key),
                  .text = "/etc/ringpost/key.pem"},
     [TLS_HOST] = {.name = "host", .kind = CONFIG_KEY_LIST},
-    [TLS_OCSP_RESPONSE] = {.name = "ocsp-response", .kind = CONFIG_KEY_PATH, AT(ocsp_response),
-                           .text = "/etc/ringpost/ocsp.der"},
     [TLS_MIN_VERSION] = {.name = "min-version", .kind = CONFIG_KEY_CHOICE, AT(min_version),
                          .text = "1.2 1.3"},
     [TLS_TICKET_KEYS] = {.name = "ticket-keys", .kind = CONFIG_KEY_PATH, AT(ticket_keys),
@@ -96,7 +93,7 @@ bool config_block_refuse_key(struct config_reader *reader, const cfg_t *block, c
         config_reader_fail(
             reader, block->line,
             "%.40s is not known in a tls block; its keys are certificate, key, host, "
-            "ocsp-response, min-version, ticket-keys, verify-client and client-ca",
+            "min-version, ticket-keys, verify-client and client-ca",
             word);
     return true;
 }

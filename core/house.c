@@ -48,6 +48,7 @@ static bool start_shards(struct house *house, int *sockets, char *error, size_t 
 static void tell_all(struct house *house, const struct notice *what);
 static void reload_accounts(struct house *house);
 static void reload_tls(struct house *house);
+static bool make_contexts(struct house *house, char *error, size_t error_bytes);
 static void end(struct house *house);
 static uint32_t find_cores(int *out_cores);
 static void raise_descriptor_limit(void);
@@ -194,9 +195,10 @@ void house_run(struct house *house)
             tell_all(house, &(struct notice){.kind = stopping ? NOTICE_STOP_NOW : NOTICE_STOP});
             stopping = true;
             log_now("stopping signal=%s", number == SIGTERM ? "TERM" : "INT");
-        } else if (number < 0 && !stopping && tls_watch_changed(&house->watch, config)) {
-            reload_tls(house);
         }
+        if (!stopping && tls_watch_is_due(&house->watch, WATCH_S) &&
+            tls_watch_changed(&house->watch, config))
+            reload_tls(house);
         while (stopping && house->running > 0 &&
                pthread_tryjoin_np(house->threads[house->running - 1], NULL) == 0)
             shard_fini(house->starts[--house->running].shard);
@@ -231,6 +233,7 @@ static bool read_tls(struct house *house, char *error, size_t error_bytes)
     const struct config *config = house_config(house);
     if (config->tls_count == 0)
         return true;
+    (void)tls_watch_changed(&house->watch, config);
     house->tickets = make_tickets(house, error, error_bytes);
     if (house->tickets == NULL)
         return false;
@@ -238,7 +241,6 @@ static bool read_tls(struct house *house, char *error, size_t error_bytes)
     struct tls_contexts *probe = tls_contexts_make(config, &tickets, error, error_bytes);
     if (probe != NULL)
         tls_contexts_give(probe);
-    (void)tls_watch_changed(&house->watch, config);
     return probe != NULL;
 }
 
@@ -256,36 +258,48 @@ static struct tls_tickets *make_tickets(struct house *house, char *error, size_t
 }
 
 /* New connections get the new certificates; those that are there keep theirs. Files that cannot be
- * used change nothing. */
+ * used change nothing; the keys of tickets are exchanged all the same. The stamp of the files is
+ * taken before they are read: what changes meanwhile is seen the next time. */
 static void reload_tls(struct house *house)
 {
     const struct config *config = house_config(house);
     if (config->tls_count == 0)
         return;
     char error[1024];
-    struct tls_tickets *tickets = make_tickets(house, error, sizeof error);
-    bool good = tickets != NULL;
-    for (uint32_t i = 0; good && i < house->running; i++) {
-        house->fresh[i] =
-            tls_contexts_make(config, &house->starts[i].shard->tickets, error, sizeof error);
-        good = house->fresh[i] != NULL;
-        if (!good)
-            while (i-- > 0)
-                tls_contexts_give(house->fresh[i]);
-    }
     (void)tls_watch_changed(&house->watch, config);
-    if (!good) {
-        tls_tickets_free(&tickets);
+    struct tls_tickets *tickets = make_tickets(house, error, sizeof error);
+    if (tickets == NULL) {
         log_now("certificates-not-reloaded error=\"%s\"", error);
         return;
     }
+    if (make_contexts(house, error, sizeof error))
+        log_now("certificates-reloaded blocks=%u", config->tls_count);
+    else
+        log_now("certificates-not-reloaded error=\"%s\"", error);
     for (uint32_t i = 0; i < house->running; i++)
         shard_tell(
             &house->ring, &house->starts[i],
             &(struct notice){.kind = NOTICE_TLS, .tls = house->fresh[i], .tickets = tickets});
     tls_tickets_free(&house->tickets);
     house->tickets = tickets;
-    log_now("certificates-reloaded blocks=%u", config->tls_count);
+}
+
+/* One set of contexts for each shard in house->fresh, or none at all. */
+static bool make_contexts(struct house *house, char *error, size_t error_bytes)
+{
+    for (uint32_t i = 0; i < house->running; i++) {
+        house->fresh[i] = tls_contexts_make(house_config(house), &house->starts[i].shard->tickets,
+                                            error, error_bytes);
+        if (house->fresh[i] != NULL)
+            continue;
+        while (i-- > 0) {
+            tls_contexts_give(house->fresh[i]);
+            house->fresh[i] = NULL;
+        }
+        memset(house->fresh, 0, house->running * sizeof *house->fresh);
+        return false;
+    }
+    return true;
 }
 
 /* Shards that are still running here belong to a start that failed: they end at once. */

@@ -111,7 +111,10 @@ static void received(struct op *op, int result, uint32_t flags)
         starve(conn);
     } else if (result != -ECANCELED && result != -EINTR && result != -EAGAIN) {
         conn->peer_closed = true;
-        pop3_conn_run(conn);
+        if (!conn->shut && pop3_tls_is_shaking(conn))
+            pop3_conn_end(conn, CONN_END_DISCONNECTED);
+        else
+            pop3_conn_run(conn);
     }
     pop3_conn_settle(conn);
 }

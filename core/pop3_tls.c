@@ -52,8 +52,10 @@ void pop3_tls_received(struct pop3_conn *conn, char *bytes, size_t count)
 
 void pop3_tls_resume(struct pop3_conn *conn)
 {
-    if (conn->tls->state == TLS_READY ||
-        (pop3_tls_is_shaking(conn) && tls_stream_has_output(conn->tls)))
+    if (conn->tls->state == TLS_READY && conn->shard->handshakes_left == 0)
+        shard_make_ready(conn->shard, conn);
+    else if (conn->tls->state == TLS_READY ||
+             (pop3_tls_is_shaking(conn) && tls_stream_has_output(conn->tls)))
         go_on(conn);
 }
 
@@ -70,9 +72,11 @@ static void go_on(struct pop3_conn *conn)
         read_plaintext(conn);
     if (conn->shut)
         return;
-    if (send_output(conn) == SEND_BROKEN || stream->state == TLS_BROKEN) {
+    bool is_gone = send_output(conn) == SEND_BROKEN;
+    if (stream->state == TLS_BROKEN)
         pop3_log_tls_failure(conn);
-        pop3_conn_end(conn, CONN_END_TLS);
+    if (is_gone || stream->state == TLS_BROKEN) {
+        pop3_conn_end(conn, is_gone ? CONN_END_DISCONNECTED : CONN_END_TLS);
         return;
     }
     give_output(conn);
@@ -204,6 +208,8 @@ void pop3_tls_end(struct pop3_conn *conn)
     if (tls_stream_has_output(conn->tls))
         (void)send(conn->stream.socket, conn->tls->output + conn->tls->output_begin,
                    conn->tls->output_end - conn->tls->output_begin, MSG_DONTWAIT | MSG_NOSIGNAL);
+    conn->tls->output_begin = conn->tls->output_end = 0;
+    give_output(conn);
 }
 
 void pop3_tls_fini(struct pop3_conn *conn)

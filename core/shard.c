@@ -89,8 +89,9 @@ static void turn(struct shard *shard)
     ring_wait(&shard->ring, shard->ready == NULL);
     read_clocks(shard);
     shard->handshakes_left = shard->server->config.handshakes_per_turn;
-    ring_run(&shard->ring);
+    /* Those that were put off come before those that come now, handshakes above all. */
     run_ready(shard);
+    ring_run(&shard->ring);
     pop3_input_feed_starved(shard);
     log_flush(&shard->log);
     if (!shard->stopping || shard->conn_count > 0)
@@ -150,8 +151,10 @@ static void noticed(struct op *op, int result, uint32_t flags)
     case NOTICE_TLS:
         /* Connections of the old certificates keep them; tickets are sealed with the new keys. */
         shard->tickets = notice->tickets;
-        tls_contexts_give(shard->tls);
-        shard->tls = notice->tls;
+        if (notice->tls != NULL) {
+            tls_contexts_give(shard->tls);
+            shard->tls = notice->tls;
+        }
         break;
     case NOTICE_STOP:
         stop(shard, false);

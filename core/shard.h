@@ -55,7 +55,7 @@ struct notice {
     struct shard *shard;
     enum notice_kind kind;
     const struct accounts *accounts;   /* NOTICE_ACCOUNTS: the table to use from now on */
-    struct tls_contexts *tls;          /* NOTICE_TLS: taken over by the shard */
+    struct tls_contexts *tls;          /* NOTICE_TLS: taken over; NULL: those that are there stay */
     const struct tls_tickets *tickets; /* NOTICE_TLS */
     atomic_bool taken;                 /* the shard has acted on it */
 };

@@ -8,7 +8,6 @@
 #include "core/password.h"
 #include "core/text_file.h"
 #include "core/tls_peer.h"
-#include "core/tls_staple.h"
 #include "core/tls_stream.h"
 #include "proto/must.h"
 
@@ -24,7 +23,6 @@
 struct certificate {
     const struct config_tls *block;
     WOLFSSL_CTX *context;
-    struct tls_staple *staple;
     bool is_ecdsa;
 };
 
@@ -123,7 +121,6 @@ WOLFSSL_CTX *tls_contexts_choose(const struct tls_contexts *contexts,
 static void unload(struct certificate *certificate)
 {
     wolfSSL_CTX_free(certificate->context);
-    tls_staple_free(&certificate->staple);
 }
 
 static bool load(struct certificate *certificate, const struct config *config, uint32_t number,
@@ -148,11 +145,7 @@ static bool load(struct certificate *certificate, const struct config *config, u
     else if (!learn_kind(certificate))
         what = "the key does not belong to the certificate";
     if (what == NULL)
-        return (block->ocsp_response[0] == '\0' ||
-                (certificate->staple =
-                     tls_staple_make(certificate->context, block->certificate, block->ocsp_response,
-                                     out_error, error_bytes)) != NULL) &&
-               tls_peer_set_up(certificate->context, config, common, out_error, error_bytes);
+        return tls_peer_set_up(certificate->context, config, common, out_error, error_bytes);
     snprintf(out_error, error_bytes, "%s:%d: %s (certificate %s, key %s)", config->path,
              block->line, what, block->certificate, block->key);
     return false;

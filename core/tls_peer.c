@@ -21,6 +21,10 @@ bool tls_peer_set_up(WOLFSSL_CTX *context, const struct config *config,
     if (common->verify_client == CONFIG_VERIFY_REQUIRE)
         mode |= WOLFSSL_VERIFY_FAIL_IF_NO_PEER_CERT;
     wolfSSL_CTX_set_verify(context, mode, verified);
+    /* A resumed session does not show its certificate again: it would have no name, or one that the
+     * authority has taken back. */
+    (void)wolfSSL_CTX_NoTicketTLSv12(context);
+    (void)wolfSSL_CTX_no_ticket_TLSv13(context);
     if (wolfSSL_CTX_load_verify_locations(context, common->client_ca, NULL) == WOLFSSL_SUCCESS)
         return true;
     snprintf(out_error, error_bytes,

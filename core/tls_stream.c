@@ -15,8 +15,13 @@
 
 static bool begin(struct tls_stream *stream);
 static void break_off(struct tls_stream *stream, int result);
+static void say_why(struct tls_stream *stream);
 static int give_input(WOLFSSL *ssl, char *buffer, int room, void *user);
 static int take_output(WOLFSSL *ssl, char *bytes, int count, void *user);
+
+#define ALERT_UNEXPECTED_MESSAGE 10
+#define ALERT_HANDSHAKE_FAILURE  40
+#define ALERT_PROTOCOL_VERSION   70
 
 /* The protocol's registered name (RFC 7301, IANA). */
 static char alpn_name[] = "pop3";
@@ -162,6 +167,21 @@ static void break_off(struct tls_stream *stream, int result)
         return;
     stream->state = TLS_BROKEN;
     stream->error = error;
+    if (!stream->has_spoken)
+        say_why(stream);
+}
+
+/* The library ends some handshakes without a word. A peer who has heard nothing yet gets an alert
+ * in the clear (RFC 8446 section 6.2). */
+static void say_why(struct tls_stream *stream)
+{
+    char alert = ALERT_HANDSHAKE_FAILURE;
+    if (stream->error == VERSION_ERROR)
+        alert = ALERT_PROTOCOL_VERSION;
+    else if (stream->error != MATCH_SUITE_ERROR)
+        alert = ALERT_UNEXPECTED_MESSAGE;
+    const char record[] = {21, 3, 3, 0, 2, 2, alert};
+    (void)take_output(stream->ssl, (char *)(uintptr_t)record, sizeof record, stream);
 }
 
 static int give_input(WOLFSSL *ssl, char *buffer, int room, void *user)
@@ -184,6 +204,7 @@ static int take_output(WOLFSSL *ssl, char *bytes, int count, void *user)
     size_t room = TLS_OUTPUT_BYTES - stream->output_end;
     if (stream->output == NULL || (size_t)count > room)
         return WOLFSSL_CBIO_ERR_GENERAL; /* the owner sees to room before anything is written */
+    stream->has_spoken = true;
     memcpy(stream->output + stream->output_end, bytes, (size_t)count);
     stream->output_end += (uint32_t)count;
     return count;

@@ -29,6 +29,7 @@ enum tls_state {
 struct tls_stream {
     enum tls_state state;
     bool peer_ended; /* close_notify has come */
+    bool has_spoken; /* the library has said something, an alert perhaps */
     struct WOLFSSL *ssl;
     struct tls_contexts *contexts; /* taken */
     struct span input;             /* handed in and not yet used by the library */

@@ -12,6 +12,16 @@ static uint64_t stamp_of(const struct config *config);
 static uint64_t add_file(uint64_t stamp, const char *path);
 static uint64_t add(uint64_t stamp, uint64_t value);
 
+bool tls_watch_is_due(struct tls_watch *watch, uint32_t every_s)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    if ((uint64_t)now.tv_sec < watch->looked_s + every_s)
+        return false;
+    watch->looked_s = (uint64_t)now.tv_sec;
+    return true;
+}
+
 bool tls_watch_changed(struct tls_watch *watch, const struct config *config)
 {
     struct timespec now;
@@ -33,6 +43,7 @@ static uint64_t stamp_of(const struct config *config)
         stamp = add_file(stamp, config->tls[i].certificate);
         stamp = add_file(stamp, config->tls[i].key);
         stamp = add_file(stamp, config->tls[i].ticket_keys);
+        stamp = add_file(stamp, config->tls[i].client_ca);
     }
     return stamp | 1;
 }

@@ -10,9 +10,13 @@
 #include "core/config.h"
 
 struct tls_watch {
+    uint64_t looked_s;  /* steady clock */
     uint64_t stamp;     /* of all files together */
     uint64_t rotated_s; /* when ticket keys were made last, steady clock */
 };
+
+/* Whether `every_s` seconds have passed since this was last true; true at first. */
+bool tls_watch_is_due(struct tls_watch *watch, uint32_t every_s);
 
 /* Whether something is different from the last call; the first call only looks. */
 bool tls_watch_changed(struct tls_watch *watch, const struct config *config);

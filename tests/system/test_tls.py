@@ -107,7 +107,6 @@ class Programs(TlsTest):
             """)
             self.run_client("fetchmail", "-f", settings, "--invisible", "--pidfile",
                             os.path.join(self.server.folder, "pid"), "--nosyslog", "--keep", "--fetchall")
-            self.assertEqual(len(self.arrived("fetched-*")), len(self.messages), how)
             self.assertTrue(ordinary <= {name for text in self.arrived("fetched-*")
                                          for name in re.findall(rb"(?im)^message-id: *(\S+)", text)})
             for path in glob.glob(os.path.join(self.server.folder, "fetched-*")):
@@ -151,7 +150,7 @@ class Programs(TlsTest):
                                        "--priority", f"NORMAL:-VERS-ALL:+VERS-{priority}", "--port", str(port),
                                        "localhost", input=commands).decode()
                 self.assertIn(stat, done)
-                self.assertIn(f"({priority})", done)
+                self.assertIn(f"({priority}-", done)
 
 
 class Choices(TlsTest):
@@ -199,7 +198,7 @@ class Choices(TlsTest):
                     client = self.connect(server, stls, version=version, alpn=offered)
                     self.assertEqual(client.socket.selected_alpn_protocol(), chosen)
                     client.quit()
-                self.refuse(server, "NO_APPLICATION_PROTOCOL", stls=stls, version=version, alpn=["http/1.1", "imap"])
+                self.refuse(server, "(?i)no application protocol", stls=stls, version=version, alpn=["http/1.1", "imap"])
 
     def test_old_versions_and_suites(self):
         server = self.make_tls_server()
@@ -218,16 +217,35 @@ class Choices(TlsTest):
         server = self.make_tls_server({"min_version": "1.3"})
         self.connect(server, version=TLS13).quit()
         for stls in (False, True):
-            self.refuse(server, "PROTOCOL_VERSION", stls=stls, version=TLS12)
+            self.refuse(server, "(?i)protocol version", stls=stls, version=TLS12)
 
-    def test_renegotiation_and_new_keys(self):
+    def type_in(self, server, version, *lines):
+        """What s_client and the server say to lines that are typed in slowly."""
+        client = subprocess.Popen(["openssl", "s_client", "-connect", f"127.0.0.1:{server.tls_port}", version, "-crlf"],
+                                  stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        for line in lines:
+            time.sleep(0.3)
+            try:
+                client.stdin.write(line + b"\n")
+                client.stdin.flush()
+            except BrokenPipeError:
+                break
+        time.sleep(0.3)
+        return client.communicate(timeout=ANSWER_S)[0].decode("latin-1")
+
+    def test_no_renegotiation(self):
         server = self.make_tls_server()
-        self.assertIn("Secure Renegotiation IS supported",
-                      s_client(server.tls_port, "-tls1_2", data=b"QUIT\r\n"))
-        process = subprocess.run(["openssl", "s_client", "-connect", f"127.0.0.1:{server.tls_port}", "-tls1_2"],
-                                 input=b"R\n", capture_output=True, timeout=2 * ANSWER_S, check=False)
-        self.assertRegex(process.stderr + process.stdout, b"no renegotiation|RENEGOTIATION|renegotiation|alert")
+        text = self.type_in(server, "-tls1_2", b"R", b"noop")
+        self.assertIn("RENEGOTIATING", text)
+        self.assertRegex(text, "(?i)no.renegotiation|alert")
         self.connect(server).quit()
+
+    def test_new_keys(self):
+        """A peer may change its keys in the middle, and ask for ours to change (RFC 8446 4.6.3)."""
+        server = self.make_tls_server()
+        text = self.type_in(server, "-tls1_3", b"k", b"noop", b"K", b"noop", b"K", b"quit")
+        self.assertEqual(text.count("KEYUPDATE"), 3)
+        self.assertIn("+OK Bye.", text)
 
     def test_staple(self):
         block = self.authority.issue("stapled", ["localhost"])
@@ -424,11 +442,12 @@ class Passwords(TlsTest):
             self.assertEqual(self.offers(client)[2], False)
             client.quit()
 
-    def test_default_and_always(self):
+    def test_local_and_always(self):
         for value in ("local", "always"):
             server = self.make_tls_server(plaintext_login=value)
-            client = server.client("alice")
-            self.assertEqual(self.offers(client), (True, True, False))
+            client = server.client()
+            self.assertEqual(self.offers(client), (True, True, True))
+            client.log_in("alice")
             client.refused("STLS")
             client.quit()
 

@@ -178,7 +178,7 @@ Test(config, unknown_keys)
            "FILE:3: colour is not known in a listener; its keys are address and tls");
     refuse("tls {\n" PAIR " cert = a\n}\n",
            "FILE:4: cert is not known in a tls block; its keys are certificate, key, host, "
-           "ocsp-response, min-version, ticket-keys, verify-client and client-ca");
+           "min-version, ticket-keys, verify-client and client-ca");
 }
 
 Test(config, what_is_no_configuration)
@@ -271,8 +271,8 @@ Test(config, encrypted_listeners)
 Test(config, every_key_of_tls)
 {
     take(LISTENER "tls {\n"
-                  "  certificate   = \"/c.pem\"\n  key = \"/k.pem\"\n"
-                  "  ocsp-response = /o.der\n  min-version = 1.3\n  ticket-keys = /t\n"
+                  "  certificate   = \"/c.pem\"\n  key = \"/k.pem\"\n  min-version = 1.3\n  "
+                  "ticket-keys = /t\n"
                   "  verify-client = require\n  client-ca = /ca.pem\n"
                   "}\n"
                   "tls { certificate = /c2 key = /c2\n"
@@ -283,13 +283,12 @@ Test(config, every_key_of_tls)
     cr_expect_eq(tls->host_count, 0);
     cr_expect_str_eq(tls->certificate, "/c.pem");
     cr_expect_str_eq(tls->key, "/k.pem");
-    cr_expect_str_eq(tls->ocsp_response, "/o.der");
     cr_expect_str_eq(tls->ticket_keys, "/t");
     cr_expect_str_eq(tls->client_ca, "/ca.pem");
     cr_expect_eq(tls->min_version, CONFIG_TLS_1_3);
     cr_expect_eq(tls->verify_client, CONFIG_VERIFY_REQUIRE);
     tls++;
-    cr_expect_eq(tls->line, 11);
+    cr_expect_eq(tls->line, 10);
     cr_expect_str_eq(tls->certificate, "/c2");
     cr_expect_str_eq(tls->key, "/c2");
     cr_assert_eq(tls->host_count, 3);
@@ -312,7 +311,6 @@ Test(config, defaults_of_tls)
     cr_expect_eq(config.tls[1].host_count, 0);
     cr_expect_str_eq(config.tls[2].hosts[0], "a");
     cr_expect_str_eq(config.tls[3].hosts[0], "a");
-    cr_expect_str_eq(config.tls[0].ocsp_response, "");
     cr_expect_str_eq(config.tls[0].ticket_keys, "");
     cr_expect_str_eq(config.tls[0].client_ca, "");
     cr_expect_eq(config.tls[0].min_version, CONFIG_TLS_1_2);
@@ -352,7 +350,6 @@ Test(config, tls_blocks_that_do_not_work)
     refuse("tls {\n" PAIR "key = l }\n", "FILE:4: key is given a second time; keep one of them");
     refuse("tls { certificate = \"\" }\n", "FILE:1: certificate is empty; write certificate = "
                                            "\"/etc/ringpost/certificate.pem\"");
-    refuse("tls { ocsp-response = \"\" }\n", "FILE:1: ocsp-response is empty; write");
     refuse("tls { min-version = 1.1 }\n", "FILE:1: min-version = \"1.1\" is not known; write 1.2 "
                                           "or 1.3");
     refuse("tls { verify-client = yes }\n", "FILE:1: verify-client = \"yes\" is not known; write "
