@@ -108,10 +108,18 @@ struct span pop3_conn_timestamp(const struct pop3_conn *conn, char text[POP3_TIM
 /* For pop3_request.c: hands the answer that a task has brought to the session and goes on. */
 void pop3_conn_answer(struct pop3_conn *conn, const struct pop3_answer *answer);
 
-/* For pop3_input.c: runs the session on conn->input; ends it at once; and, last in every entry,
- * gives back what is not needed, perhaps the connection itself. */
-void pop3_conn_run(struct pop3_conn *conn);
+/* For the rooms of a connection. Ends the session at once; or when all has been said, so that the
+ * peer may still read it. */
 void pop3_conn_end(struct pop3_conn *conn, enum conn_end end);
+void pop3_conn_finish(struct pop3_conn *conn, enum conn_end end);
+
+/* Has a plan to say things in; false where there is no memory for one, and the connection ends. */
+bool pop3_conn_need_plan(struct pop3_conn *conn);
+
+/* Frees the maildrop for others; nothing where none is open. No task may be using it. */
+void pop3_conn_close_mailbox(struct pop3_conn *conn);
+
+/* Last in every entry: gives back what is not needed, perhaps the connection itself. */
 void pop3_conn_settle(struct pop3_conn *conn);
 
 #endif

@@ -1,6 +1,7 @@
 /* pop3_input: what a peer has sent and the session has not yet read. */
 #include "core/pop3_input.h"
 
+#include "core/pop3_steps.h"
 #include "core/pop3_tls.h"
 #include "proto/must.h"
 
@@ -114,7 +115,7 @@ static void received(struct op *op, int result, uint32_t flags)
         if (!conn->shut && pop3_tls_is_shaking(conn))
             pop3_conn_end(conn, CONN_END_DISCONNECTED);
         else
-            pop3_conn_run(conn);
+            pop3_steps_run(conn);
     }
     pop3_conn_settle(conn);
 }
@@ -124,7 +125,7 @@ void pop3_input_take(struct pop3_conn *conn, char *bytes, size_t count)
     pop3_input_moved(conn);
     if (conn->backlog == NULL) {
         conn->input = (struct span){bytes, count};
-        pop3_conn_run(conn);
+        pop3_steps_run(conn);
         bytes += count - conn->input.length;
         count = conn->input.length;
         conn->input = (struct span){NULL, 0};

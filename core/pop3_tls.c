@@ -3,6 +3,7 @@
 
 #include "core/pop3_input.h"
 #include "core/pop3_log.h"
+#include "core/pop3_steps.h"
 #include "core/tls_stream.h"
 #include "proto/must.h"
 
@@ -105,7 +106,7 @@ static void shake(struct pop3_conn *conn)
                shard_now_s(shard) + shard->server->config.login_ms / 1000 + 1);
     /* What the session has said or read while it could not: the greeting. */
     if (send_output(conn) != SEND_BROKEN)
-        pop3_conn_run(conn);
+        pop3_steps_run(conn);
 }
 
 static void read_plaintext(struct pop3_conn *conn)
@@ -127,7 +128,7 @@ static void read_plaintext(struct pop3_conn *conn)
         give_hello(conn);
     if (stream->peer_ended && !conn->shut && !conn->peer_closed) {
         conn->peer_closed = true;
-        pop3_conn_run(conn);
+        pop3_steps_run(conn);
     }
 }
 
