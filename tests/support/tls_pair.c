@@ -85,8 +85,8 @@ bool tls_pair_shake(struct tls_pair *pair, size_t cut)
         speak_client(pair);
         struct tls_pair_queue *queue = &pair->to_server;
         size_t waiting = queue->end - queue->begin;
-        size_t piece = queue->begin < cut && cut - queue->begin < waiting ? cut - queue->begin
-                                                                          : waiting;
+        size_t piece =
+            queue->begin < cut && cut - queue->begin < waiting ? cut - queue->begin : waiting;
         if (piece > 0) {
             queue->begin += piece;
             tls_pair_feed(pair, queue->bytes + queue->begin - piece, piece);
@@ -144,8 +144,8 @@ void tls_pair_send(struct tls_pair *pair)
 {
     struct tls_stream *server = &pair->server;
     size_t waiting = server->output_end - server->output_begin;
-    size_t piece = pair->output_piece > 0 && pair->output_piece < waiting ? pair->output_piece
-                                                                          : waiting;
+    size_t piece =
+        pair->output_piece > 0 && pair->output_piece < waiting ? pair->output_piece : waiting;
     if (server->output_end > pair->output_highest)
         pair->output_highest = server->output_end;
     if (piece > 0)

@@ -36,6 +36,7 @@ struct tls_contexts *tls_pair_contexts(const char *const *names, uint32_t count,
 /* A client context that takes any certificate; for `version` alone, with a suite or NULL. */
 struct WOLFSSL_CTX *tls_pair_client(enum config_tls_version version, const char *suites);
 
+/* Each begin is matched by one end; contexts and client stay the caller's. */
 void tls_pair_begin(struct tls_pair *pair, struct tls_contexts *contexts,
                     struct WOLFSSL_CTX *client);
 void tls_pair_end(struct tls_pair *pair);

@@ -1,7 +1,7 @@
 """test_tls: POP3S and STLS as clients see them.
 
 Programs that people use fetch by both, with TLS 1.2 and 1.3; certificates are chosen by name and
-by kind of key, exchanged while sessions run, and stapled; clients show theirs for AUTH EXTERNAL.
+by kind of key, exchanged while sessions run; clients show theirs for AUTH EXTERNAL.
 What goes wrong or is meant to is in test_tls_hostile, resumption in test_tls_resume.
 """
 import base64
@@ -198,7 +198,8 @@ class Choices(TlsTest):
                     client = self.connect(server, stls, version=version, alpn=offered)
                     self.assertEqual(client.socket.selected_alpn_protocol(), chosen)
                     client.quit()
-                self.refuse(server, "(?i)no application protocol", stls=stls, version=version, alpn=["http/1.1", "imap"])
+                self.refuse(server, "(?i)no application protocol", stls=stls, version=version,
+                            alpn=["http/1.1", "imap"])
 
     def test_old_versions_and_suites(self):
         server = self.make_tls_server()
@@ -237,7 +238,8 @@ class Choices(TlsTest):
         server = self.make_tls_server()
         text = self.type_in(server, "-tls1_2", b"R", b"noop")
         self.assertIn("RENEGOTIATING", text)
-        self.assertRegex(text, "(?i)no.renegotiation|alert")
+        server.wait_for_log(" tls-failed peer=")
+        self.assertNotIn("verify return:1", text.split("RENEGOTIATING", 1)[1].split("CONNECTED")[0])
         self.connect(server).quit()
 
     def test_new_keys(self):
@@ -246,26 +248,6 @@ class Choices(TlsTest):
         text = self.type_in(server, "-tls1_3", b"k", b"noop", b"K", b"noop", b"K", b"quit")
         self.assertEqual(text.count("KEYUPDATE"), 3)
         self.assertIn("+OK Bye.", text)
-
-    def test_staple(self):
-        block = self.authority.issue("stapled", ["localhost"])
-        block["ocsp_response"] = self.authority.ocsp_response(block)
-        server = self.make_server(tls=[block])
-        for version in ("-tls1_2", "-tls1_3"):
-            text = s_client(server.tls_port, version, "-status", "-CAfile", self.authority.path, data=b"QUIT\r\n")
-            self.assertIn("OCSP Response Status: successful", text, version)
-            self.assertIn("Cert Status: good", text)
-            text = s_client(server.tls_port, version, "-CAfile", self.authority.path, data=b"QUIT\r\n")
-            self.assertNotIn("OCSP Response Status", text)
-            self.assertIn("+OK", text)
-
-    def test_a_new_staple_is_noticed(self):
-        block = self.authority.issue("restapled", ["localhost"])
-        path = block["ocsp_response"] = self.authority.ocsp_response(block, "first")
-        server = self.make_server(tls=[block])
-        time.sleep(1.1)  # so that the second one says another time
-        os.replace(self.authority.ocsp_response(block, "second"), path)
-        server.wait_for_log(" certificates-reloaded ", within_s=15)
 
 
 class Reload(TlsTest):
@@ -404,7 +386,7 @@ class ClientCertificates(TlsTest):
     def test_require(self):
         server = self.server("require")
         for stls in (False, True):
-            self.refuse(server, "(?i)alert|HANDSHAKE_FAILURE|CERTIFICATE", stls=stls, version=TLS12)
+            self.refuse(server, "(?i)alert", stls=stls, version=TLS12)
         client = None
         with self.assertRaisesRegex((ssl.SSLError, ConnectionError), "(?i)alert|reset"):
             client = self.connect(server, version=TLS13)

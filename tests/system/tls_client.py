@@ -10,8 +10,9 @@ import socket
 import ssl
 import subprocess
 import tempfile
+import time
 
-from ringpost_server import ANSWER_S, Pop3, ServerTest
+from ringpost_server import ANSWER_S, PATIENCE, Pop3, ServerTest
 
 
 def openssl(*words, data=None):
@@ -49,17 +50,6 @@ class Authority:
         with open(certificate, "ab") as file, open(self.path, "rb") as chain:
             file.write(chain.read())
         return {"certificate": certificate, "key": key}
-
-    def ocsp_response(self, block, name="response"):
-        """The path of a response that says "good" (DER)."""
-        index, request = os.path.join(self.folder, "index.txt"), os.path.join(self.folder, "request")
-        response = os.path.join(self.folder, name + ".der")
-        with open(index, "w", encoding="ascii") as file:
-            file.write(f"V\t391231235959Z\t\t{self.serial:04X}\tunknown\t/CN=any\n")
-        openssl("ocsp", "-issuer", self.path, "-cert", block["certificate"], "-no_nonce", "-reqout", request)
-        openssl("ocsp", "-index", index, "-rsigner", self.path, "-rkey", self.key, "-CA", self.path,
-                "-reqin", request, "-respout", response, "-ndays", "2")
-        return response
 
     def context(self, version=None, client=None, alpn=None):
         """A client that trusts this authority; `client` is what `issue` returned."""
@@ -178,6 +168,13 @@ class TlsTest(ServerTest):
         """The handshake, or the first words after it, fail with this alert."""
         with self.assertRaisesRegex((ssl.SSLError, ConnectionError), pattern):
             self.connect(server, **how).close()
+
+    def assert_given_back(self, server, before, within_s=8):
+        """Soon the server holds no more descriptors than before."""
+        end = time.monotonic() + within_s * PATIENCE
+        while descriptors(server) > before:
+            self.assertLess(time.monotonic(), end, f"{descriptors(server)} descriptors instead of {before}")
+            time.sleep(0.05)
 
 
 def s_client(port, *options, data=b"", stls=False):

@@ -440,3 +440,59 @@ Test(send, a_call_sends_no_more_than_a_turn)
     cr_assert_eq(memcmp(got, expected, got_bytes), 0);
     end_pair();
 }
+
+/* Collects all in portions of `room` bytes and returns the last result. */
+static enum send_result collect_all(size_t room)
+{
+    enum send_result result = SEND_DONE;
+    for (size_t count = 1; count > 0; got_bytes += count) {
+        result = send_collect(&stream, &plan, plan.piece_count, &access_now, got + got_bytes, room,
+                              &count);
+        cr_assert_leq(count, room);
+        cr_assert(result != SEND_DONE || count == room || stream.piece == plan.piece_count);
+    }
+    return result;
+}
+
+Test(send, what_is_collected_is_the_plan_in_portions_of_any_size)
+{
+    static const size_t rooms[] = {1, 2, 3, 7, 100, 4096, 16384, 100000};
+    for (size_t i = 0; i < sizeof rooms / sizeof rooms[0]; i++) {
+        begin_pair(0);
+        add_text("+OK\r\n", 5);
+        add_range(3, 20000);
+        add_range(20003, 10);
+        add_text("+OK Bye.\r\n", 10);
+        cr_assert_eq(collect_all(rooms[i]), SEND_DONE);
+        cr_expect_eq(got_bytes, expected_bytes);
+        cr_expect_eq(memcmp(got, expected, expected_bytes), 0);
+        cr_expect_eq(stream.piece, plan.piece_count);
+        end_pair();
+    }
+}
+
+Test(send, no_more_is_collected_than_was_asked_for)
+{
+    size_t count;
+    begin_pair(0);
+    add_text("+OK\r\n", 5);
+    add_range(0, 50);
+    add_text("later", 5);
+    cr_assert_eq(send_collect(&stream, &plan, 2, &access_now, got, 1000, &count), SEND_DONE);
+    cr_expect_eq(count, 55);
+    cr_expect_eq(stream.piece, 2);
+    cr_expect_eq(memcmp(got, expected, 55), 0);
+    end_pair();
+}
+
+Test(send, a_range_cut_short_is_not_collected)
+{
+    begin_pair(0);
+    add_text("+OK\r\n", 5);
+    add_range(0, 50000);
+    cr_assert_eq(disk_truncate(disk, file, 20000), 0);
+    cr_expect_eq(collect_all(16384), SEND_DAMAGED);
+    cr_expect_leq(got_bytes, 5 + 20000);
+    cr_expect_eq(memcmp(got, expected, got_bytes), 0);
+    end_pair();
+}

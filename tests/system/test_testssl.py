@@ -1,0 +1,43 @@
+"""test_testssl: what testssl.sh finds on both ports.
+
+Nothing of severity MEDIUM or worse, but for what follows from a certificate of our own authority.
+The program asks nobody but our server.
+"""
+import json
+import os
+import shutil
+import subprocess
+import unittest
+
+from ringpost_server import PATIENCE
+from tls_client import TlsTest
+
+# About the certificate of the test, not about the server.
+OF_THE_CERTIFICATE = ("cert_", "scanTime", "overall_grade", "grade_cap", "final_score")
+BAD = ("MEDIUM", "HIGH", "CRITICAL", "FATAL")
+PROGRAM = shutil.which("testssl") or shutil.which("testssl.sh")
+
+
+class Testssl(TlsTest):
+    def test_both_ports(self):
+        if not PROGRAM:
+            raise unittest.SkipTest("cannot: this distribution has no testssl.sh")
+        rsa = self.authority.issue("rsa", ["localhost"], "rsa")
+        server = self.make_tls_server({}, rsa, handshake_timeout=5)
+        jobs = []
+        for name, port, options in (("pop3s", server.tls_port, []), ("stls", server.port, ["-t", "pop3"])):
+            path = os.path.join(server.folder, name + ".json")
+            jobs.append((name, path, subprocess.Popen(
+                [PROGRAM, "--quiet", "--color", "0", "--warnings", "off", "--ip", "127.0.0.1", "--nodns", "min",
+                 "--severity", "MEDIUM", "--jsonfile", path, *options, f"localhost:{port}"],
+                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)))
+        for name, path, job in jobs:
+            output = job.communicate(timeout=300 * PATIENCE)[0].decode(errors="replace")
+            self.assertTrue(os.path.exists(path), output[-2000:])
+            with open(path, encoding="utf-8") as file:
+                findings = json.load(file)
+            bad = [f"{entry['id']}: {entry['severity']}: {entry['finding']}" for entry in findings
+                   if entry["severity"] in BAD and not entry["id"].startswith(OF_THE_CERTIFICATE)]
+            self.assertIn("Forward Secrecy", output.replace("forward secrecy", "Forward Secrecy"))
+            self.assertEqual(bad, [], name)
+        self.connect(server).quit()
