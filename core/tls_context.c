@@ -29,6 +29,7 @@ struct certificate {
 struct tls_contexts {
     uint32_t references;
     uint32_t count;
+    bool asks_clients; /* for a certificate, which a resumed session would not show */
     const struct tls_tickets *const *tickets;
     struct certificate certificates[];
 };
@@ -69,6 +70,8 @@ struct tls_contexts *tls_contexts_make(const struct config *config,
     must(contexts != NULL);
     contexts->references = 1;
     contexts->tickets = tickets;
+    const struct config_tls *common = default_block(config);
+    contexts->asks_clients = common != NULL && common->verify_client != CONFIG_VERIFY_NO;
     for (uint32_t i = 0; i < config->tls_count; i++) {
         contexts->count++;
         if (!load(&contexts->certificates[i], config, i, contexts, out_error, error_bytes)) {
@@ -239,7 +242,8 @@ static int seal_or_open(WOLFSSL *ssl, unsigned char name[TLS_TICKET_NAME_BYTES],
                    : WOLFSSL_TICKET_RET_REJECT;
     }
     bool is_old;
-    if (!tls_tickets_open(tickets, ticket, (size_t)bytes, name, iv, mac, &is_old))
+    if (contexts->asks_clients ||
+        !tls_tickets_open(tickets, ticket, (size_t)bytes, name, iv, mac, &is_old))
         return WOLFSSL_TICKET_RET_REJECT;
     return is_old ? WOLFSSL_TICKET_RET_CREATE : WOLFSSL_TICKET_RET_OK;
 }

@@ -14,10 +14,15 @@
 #include <string.h>
 
 static bool begin(struct tls_stream *stream);
+static bool has_heard_alert(struct tls_stream *stream);
+static const char *alert_name(uint8_t alert);
 static void break_off(struct tls_stream *stream, int result);
 static void say_why(struct tls_stream *stream);
 static int give_input(WOLFSSL *ssl, char *buffer, int room, void *user);
 static int take_output(WOLFSSL *ssl, char *bytes, int count, void *user);
+
+#define RECORD_ALERT 21
+#define ALERT_FATAL  2
 
 #define ALERT_UNEXPECTED_MESSAGE 10
 #define ALERT_HANDSHAKE_FAILURE  40
@@ -72,6 +77,8 @@ void tls_stream_shake(struct tls_stream *stream)
     if (stream->state == TLS_READY && !begin(stream))
         return;
     must(stream->state == TLS_HANDSHAKE);
+    if (has_heard_alert(stream))
+        return;
     int result = wolfSSL_accept(stream->ssl);
     if (result == WOLFSSL_SUCCESS)
         stream->state = TLS_OPEN;
@@ -142,6 +149,11 @@ bool tls_stream_has_output(const struct tls_stream *stream)
 const char *tls_stream_reason(const struct tls_stream *stream, char *out_words, size_t bytes)
 {
     must(bytes >= TLS_REASON_BYTES && TLS_REASON_BYTES >= WOLFSSL_MAX_ERROR_SZ);
+    const char *heard = alert_name(stream->heard_alert);
+    if (heard != NULL) {
+        snprintf(out_words, bytes, "peer-says-%s", heard);
+        return out_words;
+    }
     wolfSSL_ERR_error_string_n((unsigned long)stream->error, out_words, bytes);
     for (char *at = out_words; *at != '\0'; at++)
         if (!isalnum((unsigned char)*at))
@@ -159,16 +171,59 @@ bool tls_stream_is_resumed(const struct tls_stream *stream)
     return wolfSSL_session_reused(stream->ssl) == 1;
 }
 
+/* RFC 8446 section 6.2, those that tell an operator something. */
+static const char *alert_name(uint8_t alert)
+{
+    static const struct {
+        uint8_t code;
+        const char *name;
+    } names[] = {
+        {40, "handshake-failure"}, {42, "bad-certificate"},     {43, "unsupported-certificate"},
+        {44, "revoked"},           {45, "certificate-expired"}, {46, "certificate-unknown"},
+        {48, "unknown-ca"},        {70, "protocol-version"},    {71, "insufficient-security"},
+        {80, "internal-error"},    {90, "user-canceled"},       {112, "unrecognized-name"},
+    };
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (names[i].code == alert)
+            return names[i].name;
+    return NULL;
+}
+
 /* Waiting for more input is no fault. */
 static void break_off(struct tls_stream *stream, int result)
 {
+    bool was_shaking = stream->state == TLS_HANDSHAKE;
     int error = wolfSSL_get_error(stream->ssl, result);
     if (error == WOLFSSL_ERROR_WANT_READ)
         return;
     stream->state = TLS_BROKEN;
     stream->error = error;
-    if (!stream->has_spoken)
+    WOLFSSL_ALERT_HISTORY alerts;
+    memset(&alerts, 0, sizeof alerts);
+    (void)wolfSSL_get_alert_history(stream->ssl, &alerts);
+    if (alerts.last_rx.level == alert_fatal)
+        stream->heard_alert = (uint8_t)alerts.last_rx.code;
+    /* In TLS 1.3 all but the first words are encrypted. */
+    bool is_in_the_clear =
+        was_shaking && (!stream->has_spoken || wolfSSL_version(stream->ssl) != TLS1_3_VERSION);
+    if (is_in_the_clear && alerts.last_rx.level != alert_fatal &&
+        alerts.last_tx.level != alert_fatal)
         say_why(stream);
+}
+
+/* A client who does not like our certificate says so in the clear, even in TLS 1.3 where the
+ * library does not expect it. */
+static bool has_heard_alert(struct tls_stream *stream)
+{
+    const uint8_t *bytes = (const uint8_t *)stream->input.bytes;
+    if (stream->input.length != 7 || bytes[0] != RECORD_ALERT || bytes[1] != 3 || bytes[4] != 2 ||
+        bytes[5] != ALERT_FATAL)
+        return false;
+    stream->heard_alert = bytes[6];
+    stream->state = TLS_BROKEN;
+    stream->error = FATAL_ERROR;
+    stream->input.length = 0;
+    return true;
 }
 
 /* The library ends some handshakes without a word. A peer who has heard nothing yet gets an alert
@@ -180,7 +235,7 @@ static void say_why(struct tls_stream *stream)
         alert = ALERT_PROTOCOL_VERSION;
     else if (stream->error != MATCH_SUITE_ERROR)
         alert = ALERT_UNEXPECTED_MESSAGE;
-    const char record[] = {21, 3, 3, 0, 2, 2, alert};
+    const char record[] = {RECORD_ALERT, 3, 3, 0, 2, ALERT_FATAL, alert};
     (void)take_output(stream->ssl, (char *)(uintptr_t)record, sizeof record, stream);
 }
 

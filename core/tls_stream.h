@@ -38,6 +38,7 @@ struct tls_stream {
     char *output; /* TLS_OUTPUT_BYTES, the owner's, while there is something to send */
     uint32_t output_begin, output_end;
     int error;
+    uint8_t heard_alert; /* the fatal alert of a peer who has given up, in the clear; 0: none */
     char peer_name[TLS_PEER_NAME_BYTES]; /* of a verified certificate, or "" */
 };
 
