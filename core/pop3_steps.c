@@ -174,7 +174,7 @@ static bool flush(struct pop3_conn *conn, uint32_t piece_end)
     enum send_result result =
         conn->tls != NULL ? pop3_tls_send(conn, piece_end)
                           : send_plan(&conn->stream, plan, piece_end, piece_end < plan->piece_count,
-                                      &shard->access, &shard->sent);
+                                      &shard->access, shard->now_ms, &shard->sent);
     switch (result) {
     case SEND_DONE:
         if (conn->stream.piece == plan->piece_count) {

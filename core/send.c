@@ -29,7 +29,11 @@ static enum send_result bytes_of(struct send_stream *stream, const struct plan *
                                  const struct piece *piece, const struct disk_access *access,
                                  char *buffer, const char **out_bytes);
 static enum send_result send_range(struct send_stream *stream, const struct plan *plan,
-                                   const struct disk_access *access);
+                                   const struct disk_access *access, uint64_t now_ms);
+static bool is_warm(const struct send_stream *stream, int file, uint64_t offset, uint64_t bytes,
+                    uint64_t now_ms);
+static void set_warm(struct send_stream *stream, int file, uint64_t offset, uint64_t bytes,
+                     uint64_t now_ms);
 static bool is_copied(const struct piece *piece);
 static void advance(struct send_stream *stream, const struct plan *plan, uint64_t bytes);
 static enum send_result failed(int error);
@@ -42,7 +46,7 @@ void send_begin(struct send_stream *stream)
 }
 
 enum send_result send_plan(struct send_stream *stream, const struct plan *plan, uint32_t piece_end,
-                           bool more, const struct disk_access *access,
+                           bool more, const struct disk_access *access, uint64_t now_ms,
                            struct send_counters *counters)
 {
     uint64_t begun = counters->bytes;
@@ -56,7 +60,7 @@ enum send_result send_plan(struct send_stream *stream, const struct plan *plan, 
             result = send_copied(stream, plan, piece_end, more, access);
             counters->calls++;
         } else {
-            result = send_range(stream, plan, access);
+            result = send_range(stream, plan, access, now_ms);
             counters->range_calls++;
         }
         for (uint32_t i = piece_before; i < stream->piece; i++)
@@ -179,20 +183,23 @@ static enum send_result bytes_of(struct send_stream *stream, const struct plan *
 
 /* One window of a large range, from the page cache to the socket. */
 static enum send_result send_range(struct send_stream *stream, const struct plan *plan,
-                                   const struct disk_access *access)
+                                   const struct disk_access *access, uint64_t now_ms)
 {
     const struct mail_range *range = &plan->pieces[stream->piece].range;
     uint64_t window = range->bytes - stream->sent;
     if (window > SEND_WINDOW_BYTES)
         window = SEND_WINDOW_BYTES;
     off_t offset = (off_t)(range->offset + stream->sent);
-    bool is_known = stream->populated || (range->just_read && !stream->stalled);
-    if (!is_known &&
+    bool is_fresh = stream->populated || (range->just_read && !stream->stalled);
+    bool is_believed = is_warm(stream, range->file, (uint64_t)offset, window, now_ms);
+    if (!is_fresh && !is_believed &&
         !disk_posix_is_resident(range->file, (uint64_t)offset, window, access->scratch)) {
         stream->cold =
             (struct mail_range){.file = range->file, .offset = (uint64_t)offset, .bytes = window};
         return SEND_COLD;
     }
+    if (!is_believed)
+        set_warm(stream, range->file, (uint64_t)offset, window, now_ms);
     if (!stream->nonblocking) {
         if (ioctl(stream->socket, FIONBIO, &(int){1}) != 0)
             return SEND_BROKEN;
@@ -206,6 +213,28 @@ static enum send_result send_range(struct send_stream *stream, const struct plan
     stream->populated = false;
     advance(stream, plan, (uint64_t)sent);
     return (uint64_t)sent < window ? SEND_FULL : SEND_DONE;
+}
+
+static bool is_warm(const struct send_stream *stream, int file, uint64_t offset, uint64_t bytes,
+                    uint64_t now_ms)
+{
+    const struct mail_range *warm = &stream->warm;
+    return now_ms < stream->warm_until_ms && file == warm->file && offset >= warm->offset &&
+           offset + bytes <= warm->offset + warm->bytes;
+}
+
+/* A range that goes on where the last one ended grows it, and does not prolong its time. */
+static void set_warm(struct send_stream *stream, int file, uint64_t offset, uint64_t bytes,
+                     uint64_t now_ms)
+{
+    struct mail_range *warm = &stream->warm;
+    if (now_ms < stream->warm_until_ms && file == warm->file &&
+        offset == warm->offset + warm->bytes) {
+        warm->bytes += bytes;
+        return;
+    }
+    *warm = (struct mail_range){.file = file, .offset = offset, .bytes = bytes};
+    stream->warm_until_ms = now_ms + SEND_BELIEF_MS;
 }
 
 /* Memory is gathered whatever its size: nothing of it needs to be read. */

@@ -31,6 +31,10 @@ enum send_result {
     SEND_DAMAGED, /* the file is shorter than the range */
 };
 
+/* A range that was in memory is taken to be there for so long: it is not looked at again for each
+ * of the messages that a client fetches twice or after TOP. */
+#define SEND_BELIEF_MS 100
+
 /* The sending side of a connection. Begins with the socket and zeroes; `piece` and `sent` go back
  * to zero with each new plan (send_begin). */
 struct send_stream {
@@ -42,6 +46,8 @@ struct send_stream {
     uint32_t piece;         /* pieces before this one are sent */
     uint64_t sent;          /* bytes of it that are */
     struct mail_range cold; /* SEND_COLD */
+    struct mail_range warm; /* was in memory, */
+    uint64_t warm_until_ms; /* and is taken to be so until then */
 };
 
 struct send_counters {
@@ -52,9 +58,9 @@ struct send_counters {
 void send_begin(struct send_stream *stream);
 
 /* Sends the pieces of `plan` up to `piece_end`. `more` says that what follows is to leave in the
- * same segment. `access` is the shard's. */
+ * same segment. `access` is the shard's; `now_ms` is any steady clock's. */
 enum send_result send_plan(struct send_stream *stream, const struct plan *plan, uint32_t piece_end,
-                           bool more, const struct disk_access *access,
+                           bool more, const struct disk_access *access, uint64_t now_ms,
                            struct send_counters *counters);
 
 /* Copies what comes next of the plan into `buffer`, up to `room` bytes and `piece_end`, and counts

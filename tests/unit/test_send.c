@@ -141,9 +141,11 @@ static void read_some(size_t most)
     got_bytes += count > 0 ? (size_t)count : 0;
 }
 
+static uint64_t now_ms;
+
 static enum send_result send_to(uint32_t piece_end)
 {
-    return send_plan(&stream, &plan, piece_end, false, &access_now, &counters);
+    return send_plan(&stream, &plan, piece_end, false, &access_now, now_ms, &counters);
 }
 
 /* Sends all, as a shard does: what is cold is read, a full socket is waited for while the peer
@@ -397,6 +399,28 @@ Test(send, a_small_range_of_a_file_cut_short_is_damaged)
 Test(send, a_large_range_of_a_file_cut_short_is_damaged)
 {
     expect_damaged(100000);
+}
+
+/* What was in memory a moment ago is sent without another look: the file that has been cut short
+ * meanwhile is noticed by the send. Later it is looked at, and is not there. */
+Test(send, what_was_in_memory_is_believed_for_a_moment)
+{
+    begin_pair(0);
+    now_ms = 1000;
+    for (uint64_t offset = 0; offset < 30000; offset += 10000) {
+        add_range(offset, 10000);
+        plan.pieces[0].range.just_read = true;
+        cr_assert_eq(send_all(0), SEND_DONE);
+        plan_init(&plan);
+        send_begin(&stream);
+    }
+    cr_assert_eq(disk_truncate(disk, file, 0), 0);
+    now_ms += SEND_BELIEF_MS - 1;
+    add_range(5000, 20000);
+    cr_expect_eq(send_to(1), SEND_DAMAGED);
+    now_ms++;
+    cr_expect_eq(send_to(1), SEND_COLD);
+    end_pair();
 }
 
 Test(send, a_closed_peer_is_broken)
