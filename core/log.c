@@ -16,6 +16,9 @@
 
 #define WRITE_PATIENCE_MS 200
 
+static const struct __kernel_timespec delay = {.tv_nsec = LOG_DELAY_MS * 1000000};
+
+static void became_due(struct op *op, int result, uint32_t flags);
 static void written(struct op *op, int result, uint32_t flags);
 static void put(struct log *log, const char *bytes, size_t count);
 static void put_number(struct log *log, uint64_t value);
@@ -28,6 +31,7 @@ bool log_init(struct log *log, struct ring *ring)
 {
     *log = (struct log){
         .write = {.done = written},
+        .delay = {.done = became_due},
         .ring = ring,
         .gathering = malloc(LOG_BATCH_BYTES),
         .writing = malloc(LOG_BATCH_BYTES),
@@ -38,7 +42,7 @@ bool log_init(struct log *log, struct ring *ring)
 
 void log_fini(struct log *log)
 {
-    must(!log->write.in_flight);
+    must(log_is_idle(log));
     write_whole(log->gathering, log->gathered);
     free(log->gathering);
     free(log->writing);
@@ -91,6 +95,14 @@ void log_end(struct log *log)
         log->gathering[log->gathered++] = '\n';
 }
 
+void log_settle(struct log *log)
+{
+    if (log->is_due || log->gathered >= LOG_SOON_BYTES)
+        log_flush(log);
+    else if (log->gathered > 0 && !log->delay.in_flight)
+        ring_timeout(log->ring, &log->delay, &delay);
+}
+
 void log_flush(struct log *log)
 {
     if (log->write.in_flight)
@@ -102,6 +114,7 @@ void log_flush(struct log *log)
         log_number(log, "lines", dropped);
         log_end(log);
     }
+    log->is_due = false;
     if (log->gathered == 0)
         return;
     char *batch = log->gathering;
@@ -122,7 +135,7 @@ void log_give_up(struct log *log)
 
 bool log_is_idle(const struct log *log)
 {
-    return !log->write.in_flight;
+    return !log->write.in_flight && !log->delay.in_flight;
 }
 
 void log_now(const char *format, ...)
@@ -140,6 +153,14 @@ void log_now(const char *format, ...)
         length = sizeof line - 2;
     line[length] = '\n';
     write_whole(line, length + 1);
+}
+
+static void became_due(struct op *op, int result, uint32_t flags)
+{
+    (void)result;
+    (void)flags;
+    struct log *log = (struct log *)((char *)op - offsetof(struct log, delay));
+    log->is_due = true;
 }
 
 static void written(struct op *op, int result, uint32_t flags)

@@ -15,8 +15,14 @@
 #define LOG_BATCH_BYTES (256 * 1024)
 #define LOG_LINE_MAX    1024 /* longer lines are cut */
 
+/* A busy shard writes so often, or when so much has been gathered; where stderr is a file each
+ * write wakes a thread of the kernel. */
+#define LOG_DELAY_MS   10
+#define LOG_SOON_BYTES (LOG_BATCH_BYTES / 4)
+
 struct log {
     struct op write;
+    struct op delay; /* until the lines that were gathered are due */
     struct ring *ring;
     char *gathering;      /* LOG_BATCH_BYTES; lines since the last write began */
     char *writing;        /* LOG_BATCH_BYTES; the batch that the kernel has */
@@ -24,6 +30,7 @@ struct log {
     uint32_t line_begins; /* where the line under way begins in it */
     uint32_t batch;       /* bytes in `writing` */
     uint32_t written;     /* of those, what the kernel has taken */
+    bool is_due;          /* the oldest line has waited for LOG_DELAY_MS */
     bool dropping;        /* the line under way has no room */
     uint64_t dropped;
     uint64_t time_s;    /* of `time_text` */
@@ -47,7 +54,11 @@ void log_text(struct log *log, const char *name, struct span value);
 void log_number(struct log *log, const char *name, uint64_t value);
 void log_end(struct log *log);
 
-/* Starts the write of what has been gathered, if none is under way. Once a loop turn. */
+/* Once a loop turn: starts the write of lines that have waited for LOG_DELAY_MS, or are
+ * LOG_SOON_BYTES together. */
+void log_settle(struct log *log);
+
+/* Starts the write of what has been gathered, if none is under way. */
 void log_flush(struct log *log);
 
 /* Gives up lines that nobody takes, at the end; the log is idle soon after. */

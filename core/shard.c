@@ -93,7 +93,10 @@ static void turn(struct shard *shard)
     run_ready(shard);
     ring_run(&shard->ring);
     pop3_input_feed_starved(shard);
-    log_flush(&shard->log);
+    if (!shard->stopping)
+        log_settle(&shard->log);
+    else
+        log_flush(&shard->log);
     if (!shard->stopping || shard->conn_count > 0)
         return;
     /* The last lines get one more tick of the clock to be taken. */
