@@ -48,6 +48,8 @@ static const struct config_key keys[] = {
     {"messages", CONFIG_KEY_NUMBER, AT(messages_max), 1, 16000000, 1000000, NULL},
     {"login-cache-time", CONFIG_KEY_NUMBER, AT(login_cache_s), 0, 604800, 3600, NULL},
     {"login-cache-entries", CONFIG_KEY_NUMBER, AT(login_cache_entries), 0, 16777216, 65536, NULL},
+    {"check-cache-time", CONFIG_KEY_NUMBER, AT(check_cache_s), 0, 86400, 600, NULL},
+    {"check-cache-entries", CONFIG_KEY_NUMBER, AT(check_cache_entries), 0, 268435456, 1048576, NULL},
     {"password-queue", CONFIG_KEY_NUMBER, AT(hash_queue_max), 1, 1000000, 1024, NULL},
     {"password-threads", CONFIG_KEY_NUMBER, AT(hash_threads), 0, 256, 0, NULL},
     {"disk-threads", CONFIG_KEY_NUMBER, AT(disk_threads), 1, 1024, 32, NULL},

@@ -76,6 +76,8 @@ struct config {
     uint32_t messages_max;      /* messages, of one maildrop, default 1,000,000 */
     uint32_t login_cache_s;     /* login-cache-time, default 3600 s, 0: every login hashes */
     uint32_t login_cache_entries; /* login-cache-entries, of one shard, default 65,536 */
+    uint32_t check_cache_s; /* check-cache-time, default 600 s, 0: every RETR reads and sums */
+    uint32_t check_cache_entries; /* check-cache-entries, of all shards, default 1,048,576 */
     uint32_t hash_queue_max;      /* password-queue, checks that may wait, default 1,024 */
     uint32_t hash_threads;        /* password-threads, default 0: one for two cores, at least one */
     uint32_t disk_threads;        /* disk-threads, default 32 */

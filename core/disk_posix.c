@@ -1,12 +1,13 @@
 /* disk_posix: the storage's port on Linux.
  *
- * Owns one handle of the store's root folder, and nothing else. Every path is resolved beneath that
- * folder and through no symbolic link, so that nothing in a store can lead out of it. Whatever a
- * shard asks with DISK_NOW is answered from memory or refused with -EAGAIN. Never looks at what the
- * bytes mean, never reports a failure to anybody but its caller.
+ * Owns one handle of the store's root folder, and what was checked lately. Every path is resolved
+ * beneath that folder and through no symbolic link, so that nothing in a store can lead out of it.
+ * Whatever a shard asks with DISK_NOW is answered from memory or refused with -EAGAIN. Never looks
+ * at what the bytes mean, never reports a failure to anybody but its caller.
  */
 #include "core/disk_posix.h"
 
+#include "core/check_cache.h"
 #include "proto/must.h"
 
 #include <errno.h>
@@ -19,6 +20,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 #define FOLDER_MODE 0700
@@ -36,11 +38,17 @@
  * the C libraries of today have no names for it. */
 #define CACHESTAT_CALL 451
 
+/* A change that follows another within a tick of the kernel's clock may leave the file's time as it
+ * was, but not one that comes later; ticks are 10 ms at most. */
+#define SETTLED_NS 20000000
+
 struct disk {
     int root;
+    struct check_cache *checks; /* or NULL */
 };
 
 static int open_beneath(const struct disk *disk, const char *path, int flags, uint64_t resolve);
+static uint64_t steady_s(void);
 
 int disk_open(struct disk *disk, const char *path, enum disk_mode mode, enum disk_patience patience)
 {
@@ -294,7 +302,7 @@ void disk_unlock(struct disk *disk, int file, enum disk_lock lock)
 
 struct disk *disk_posix_open(const char *root)
 {
-    struct disk *disk = malloc(sizeof *disk);
+    struct disk *disk = calloc(1, sizeof *disk);
     if (disk == NULL)
         return NULL;
     disk->root = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -318,6 +326,7 @@ void disk_posix_close(struct disk **disk)
     if (*disk == NULL)
         return;
     close((*disk)->root);
+    check_cache_free(&(*disk)->checks);
     free(*disk);
     *disk = NULL;
 }
@@ -348,6 +357,56 @@ static bool cachestat_says(int file, uint64_t offset, uint64_t bytes, bool *out_
     uint64_t wanted = (offset + bytes - 1) / page_bytes - offset / page_bytes + 1;
     *out_resident = pages.cached >= wanted;
     return true;
+}
+
+int disk_state(struct disk *disk, int file, uint64_t *out_state)
+{
+    (void)disk;
+    struct stat facts;
+    struct timespec now;
+    if (fstat(file, &facts) < 0)
+        return -errno;
+    clock_gettime(CLOCK_REALTIME_COARSE, &now);
+    const struct timespec *changed = &facts.st_mtim;
+    if ((now.tv_sec - changed->tv_sec) * 1000000000 + now.tv_nsec - changed->tv_nsec < SETTLED_NS)
+        return -EAGAIN;
+    const uint64_t parts[] = {(uint64_t)facts.st_dev, (uint64_t)facts.st_ino,
+                              (uint64_t)changed->tv_sec, (uint64_t)changed->tv_nsec,
+                              (uint64_t)facts.st_size};
+    uint64_t state = 0;
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        state = (state ^ parts[i]) * 0x9E3779B97F4A7C15;
+        state ^= state >> 29;
+    }
+    *out_state = state;
+    return 0;
+}
+
+bool disk_is_checked(struct disk *disk, int file, uint64_t offset, uint64_t bytes,
+                     uint64_t fingerprint)
+{
+    bool is_resident;
+    return disk->checks != NULL && check_cache_knows(disk->checks, fingerprint, steady_s()) &&
+           cachestat_says(file, offset, bytes, &is_resident) && is_resident;
+}
+
+void disk_set_checked(struct disk *disk, uint64_t fingerprint)
+{
+    if (disk->checks != NULL)
+        check_cache_remember(disk->checks, fingerprint, steady_s());
+}
+
+void disk_posix_remember_checks(struct disk *disk, uint32_t entries, uint32_t keep_s)
+{
+    must(disk->checks == NULL);
+    disk->checks = check_cache_make(entries, keep_s);
+}
+
+static uint64_t steady_s(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    return (uint64_t)now.tv_sec;
 }
 
 bool disk_posix_is_resident(int file, uint64_t offset, uint64_t bytes, char *scratch)

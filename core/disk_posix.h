@@ -15,6 +15,11 @@
 struct disk *disk_posix_open(const char *root);
 void disk_posix_close(struct disk **disk);
 
+/* Remembers for `keep_s` seconds which messages have been checked, up to `entries` of them
+ * (disk_set_checked); once, before threads use the disk. Without it, or where one of the two is 0
+ * or there is no memory, nothing is remembered. */
+void disk_posix_remember_checks(struct disk *disk, uint32_t entries, uint32_t keep_s);
+
 /* Whether `bytes` from `offset` on can be sent without waiting for a device: cachestat(2) (kernel
  * 6.5), else a read with RWF_NOWAIT into `scratch`. */
 bool disk_posix_is_resident(int file, uint64_t offset, uint64_t bytes, char *scratch);

@@ -103,6 +103,7 @@ bool house_start(struct house *house, char *error, size_t error_bytes)
     server->disk = store_open(config->store, STORE_MAKE_FOLDER, &made, error, error_bytes);
     if (server->disk == NULL)
         return false;
+    disk_posix_remember_checks(server->disk, config->check_cache_entries, config->check_cache_s);
     if (made)
         log_now("store-made path=%s", config->store);
     if (gethostname(server->host_name, sizeof server->host_name - 1) != 0)

@@ -46,7 +46,7 @@ struct mail_range {
     int file;           /* the storage's handle */
     uint64_t offset;
     uint64_t bytes;
-    bool just_read; /* the driver has read all of it a moment ago: it can be sent without a wait */
+    bool just_read; /* all of it was in memory a moment ago: it can be sent without a wait */
 };
 
 #endif

@@ -13,6 +13,7 @@
 #ifndef RINGPOST_STORAGE_DISK_H
 #define RINGPOST_STORAGE_DISK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -62,6 +63,18 @@ int disk_truncate(struct disk *disk, int file, uint64_t bytes);
  * keep their value. -EOPNOTSUPP where the file system cannot. Never touches a byte outside, nor
  * changes a page in place that part of a range outside shares. */
 int disk_punch(struct disk *disk, int file, uint64_t offset, uint64_t bytes);
+
+/* A number that is another one as soon as the file's bytes or its size have been changed, as far as
+ * the file system's clock tells. 0 or -errno. */
+int disk_state(struct disk *disk, int file, uint64_t *out_state);
+
+/* Bytes whose checksum was right a moment ago, over all sessions of the process. A fingerprint is
+ * of the file's state, the place of the bytes and their checksum. disk_is_checked: it has been set
+ * lately, and all the bytes have been in memory since or are again, so that reading them would not
+ * wait. A port may forget at any time; one that never knows anything is a good one. */
+bool disk_is_checked(struct disk *disk, int file, uint64_t offset, uint64_t bytes,
+                     uint64_t fingerprint);
+void disk_set_checked(struct disk *disk, uint64_t fingerprint);
 
 /* Names. Rename replaces; a name is durable after disk_sync_folder of its folder. */
 int disk_rename(struct disk *disk, const char *from, const char *to);

@@ -39,6 +39,7 @@ struct native_place {
 struct native {
     int index;             /* handle, or -1: a user without a maildrop */
     int wire;              /* handle, or -1 while not needed */
+    uint64_t wire_state;   /* disk_state when it was opened, or 0: not known */
     uint32_t record_count; /* of the snapshot, the header included */
     uint32_t tail_crc; /* of the snapshot's last record: the UPDATE checks that it is still there */
     uint32_t last_expunge;

@@ -18,6 +18,7 @@ static const char wire_end[] = "\r\n.\r\n";
 #define WIRE_END_BYTES 5
 #define END_BYTES      3 /* of it belong to the end alone */
 
+static uint64_t fingerprint_of(uint64_t state, const struct native_place *message);
 static bool is_checked(const struct native *native, uint32_t number);
 static void set_checked(struct native *native, uint32_t number);
 static bool window_fits(const struct native_place *message, const char *window, uint32_t done,
@@ -43,8 +44,11 @@ enum mail_result native_wire_open(struct native *native, const struct disk_acces
     if (native->wire >= 0)
         return MAIL_DONE;
     uint32_t generation;
-    return maildrop_open_wire(access, native->path, native->index, DISK_READ_WRITE, &native->wire,
-                              &generation);
+    enum mail_result result = maildrop_open_wire(access, native->path, native->index,
+                                                 DISK_READ_WRITE, &native->wire, &generation);
+    if (result == MAIL_DONE && disk_state(access->disk, native->wire, &native->wire_state) < 0)
+        native->wire_state = 0;
+    return result;
 }
 
 enum mail_result native_wire_check(struct native *native, const struct disk_access *access,
@@ -55,6 +59,13 @@ enum mail_result native_wire_check(struct native *native, const struct disk_acce
     enum mail_result result = native_wire_open(native, access);
     if (result != MAIL_DONE || is_checked(native, number))
         return result;
+    uint64_t fingerprint = fingerprint_of(native->wire_state, message);
+    if (disk_is_checked(access->disk, native->wire, message->offset, message->wire_bytes,
+                        fingerprint)) {
+        set_checked(native, number);
+        *out_just_read = true;
+        return MAIL_DONE;
+    }
     if (access->patience == DISK_NOW && message->wire_bytes > NATIVE_CHECK_NOW_BYTES)
         return MAIL_LATER;
 
@@ -76,6 +87,8 @@ enum mail_result native_wire_check(struct native *native, const struct disk_acce
     if (crc != message->wire_crc)
         return MAIL_PERMANENT;
     set_checked(native, number);
+    if (native->wire_state != 0)
+        disk_set_checked(access->disk, fingerprint);
     *out_just_read = true;
     return MAIL_DONE;
 }
@@ -118,6 +131,18 @@ static bool window_fits(const struct native_place *message, const char *window, 
         return false;
     return done + bytes < message->wire_bytes ||
            memcmp(window + bytes - WIRE_END_BYTES, wire_end, WIRE_END_BYTES) == 0;
+}
+
+/* Mixes all that must be the same for the checksum to be right still (the steps of splitmix64). */
+static uint64_t fingerprint_of(uint64_t state, const struct native_place *message)
+{
+    const uint64_t parts[] = {message->offset, message->wire_bytes, message->wire_crc};
+    for (int i = 0; i < 3; i++) {
+        state = (state ^ parts[i]) * 0xBF58476D1CE4E5B9;
+        state = (state ^ state >> 27) * 0x94D049BB133111EB;
+        state ^= state >> 31;
+    }
+    return state;
 }
 
 static bool is_checked(const struct native *native, uint32_t number)

@@ -20,9 +20,10 @@ bool native_wire_lengths_fit(const struct native_place *place);
 enum mail_result native_wire_open(struct native *native, const struct disk_access *access);
 
 /* Checks a message whose lengths fit: inside the file, first line, end, checksum.
- * Once passed, it is not read again as long as its neighbours are asked for. MAIL_PERMANENT where
- * it is damaged; MAIL_LATER for a large one with DISK_NOW. `out_just_read` says whether all of it
- * was read by this call. Uses scratch. */
+ * Once passed, it is not read again as long as its neighbours are asked for, nor where another
+ * session has checked it lately and it is in memory still (disk_is_checked). MAIL_PERMANENT where
+ * it is damaged; MAIL_LATER for a large one with DISK_NOW. `out_just_read` says whether this call
+ * has found all of it in memory. Uses scratch. */
 enum mail_result native_wire_check(struct native *native, const struct disk_access *access,
                                    uint32_t number, const struct native_place *message,
                                    bool *out_just_read);

@@ -15,6 +15,7 @@
 #define FILES_MAX   1024
 #define HANDLES_MAX 64
 #define CHANGES_MAX 1024
+#define CHECKED_MAX 64
 
 #define NO_FILE   (-1)
 #define IS_FOLDER (-2)
@@ -58,6 +59,8 @@ struct disk {
     uint64_t random;
     bool crashed;
     bool refuses_punch;
+    bool remembers_checks;
+    uint64_t checked[CHECKED_MAX]; /* fingerprints */
     _Alignas(16) char scratch[DISK_SCRATCH_BYTES];
 };
 
@@ -122,6 +125,36 @@ int64_t disk_read(struct disk *disk, int file, void *buffer, size_t bytes, uint6
     if (result < 0)
         return result;
     return (int64_t)fake_file_read(file_of(disk, file), buffer, bytes, offset);
+}
+
+/* A change of the bytes is another state. */
+int disk_state(struct disk *disk, int file, uint64_t *out_state)
+{
+    const struct fake_file *there = file_of(disk, file);
+    uint64_t state = there->now_bytes + 1;
+    for (size_t i = 0; i < there->now_bytes; i++)
+        state = (state ^ (unsigned char)there->now[i]) * 0x100000001B3;
+    *out_state = state;
+    return 0;
+}
+
+bool disk_is_checked(struct disk *disk, int file, uint64_t offset, uint64_t bytes,
+                     uint64_t fingerprint)
+{
+    (void)file;
+    (void)offset;
+    (void)bytes;
+    return disk->remembers_checks && disk->checked[fingerprint % CHECKED_MAX] == fingerprint;
+}
+
+void disk_set_checked(struct disk *disk, uint64_t fingerprint)
+{
+    disk->checked[fingerprint % CHECKED_MAX] = fingerprint;
+}
+
+void fake_disk_remember_checks(struct disk *disk)
+{
+    disk->remembers_checks = true;
 }
 
 int disk_write(struct disk *disk, int file, const void *bytes, size_t count, uint64_t offset)

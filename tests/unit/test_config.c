@@ -68,6 +68,8 @@ Test(config, defaults)
     cr_expect_eq(config.messages_max, 1000000);
     cr_expect_eq(config.login_cache_s, 3600);
     cr_expect_eq(config.login_cache_entries, 65536);
+    cr_expect_eq(config.check_cache_s, 600);
+    cr_expect_eq(config.check_cache_entries, 1048576);
     cr_expect_eq(config.hash_queue_max, 1024);
     cr_expect_eq(config.hash_threads, 0);
     cr_expect_eq(config.disk_threads, 32);

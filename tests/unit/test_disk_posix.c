@@ -283,3 +283,57 @@ Test(disk_posix, delivery_lock_waits)
     disk_close(disk, first);
     disk_close(disk, second);
 }
+
+/* Waits until the file's last change is older than a tick of the clock. */
+static uint64_t state_of(int file)
+{
+    uint64_t state = 0;
+    int result;
+    while ((result = disk_state(disk, file, &state)) == -EAGAIN)
+        usleep(1000);
+    cr_assert_eq(result, 0);
+    return state;
+}
+
+Test(disk_posix, a_change_is_another_state)
+{
+    int file = make_file("a", 1000);
+    uint64_t ignored;
+    cr_expect_eq(disk_write(disk, file, "x", 1, 10), 0);
+    cr_expect_eq(disk_state(disk, file, &ignored), -EAGAIN);
+    uint64_t state = state_of(file);
+    cr_expect_eq(state_of(file), state);
+    char byte;
+    cr_expect_eq(disk_read(disk, file, &byte, 1, 10, DISK_WAIT), 1);
+    cr_expect_eq(state_of(file), state);
+    cr_expect_eq(disk_write(disk, file, "y", 1, 10), 0);
+    cr_expect_neq(state_of(file), state);
+    state = state_of(file);
+    cr_expect_eq(disk_truncate(disk, file, 999), 0);
+    cr_expect_neq(state_of(file), state);
+    int other = make_file("b", 999);
+    cr_expect_neq(state_of(other), state_of(file));
+    disk_close(disk, file);
+    disk_close(disk, other);
+    cr_expect_eq(disk_state(disk, file, &ignored), -EBADF);
+}
+
+Test(disk_posix, what_was_checked_is_known_while_it_is_in_memory)
+{
+    int file = make_file("a", 8192);
+    disk_set_checked(disk, 77);
+    cr_expect_not(disk_is_checked(disk, file, 0, 8192, 77), "nothing is remembered by itself");
+    disk_posix_remember_checks(disk, 64, 100);
+    cr_expect_not(disk_is_checked(disk, file, 0, 8192, 77));
+    disk_set_checked(disk, 77);
+    bool has_cachestat = disk_is_checked(disk, file, 0, 8192, 77);
+    if (!has_cachestat)
+        cr_skip_test("this kernel lacks cachestat");
+    cr_expect_not(disk_is_checked(disk, file, 0, 8192, UINT64_C(77) << 32));
+    cr_expect_not(disk_is_checked(disk, file, 0, 8193 + 4096, 77), "not all of it is in memory");
+    cr_assert_eq(disk_sync(disk, file), 0);
+    if (posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED) == 0 &&
+        !disk_posix_is_resident(file, 0, 8192, NULL))
+        cr_expect_not(disk_is_checked(disk, file, 0, 8192, 77));
+    disk_close(disk, file);
+}

@@ -113,6 +113,46 @@ Test(native, a_poll_and_a_body_cost_this_much)
     cr_assert_eq(fake_disk_calls(box.disk, FAKE_CLOSE), 2);
 }
 
+Test(native, what_was_checked_lately_is_not_read_again)
+{
+    struct mail_range range;
+    box_fill(&box, 1, 3);
+    fake_disk_remember_checks(box.disk);
+    for (int session = 0; session < 2; session++) {
+        box_open(&box, 3);
+        cr_assert_eq(box_body(&box, 1, &range), MAIL_DONE);
+        fake_disk_counts_reset(box.disk);
+        cr_assert_eq(box_body(&box, 2, &range), MAIL_DONE);
+        cr_assert(range.just_read);
+        cr_assert(range_is(&range, "+OK 4 octets\r\nm2\r\n.\r\n"));
+        cr_assert_eq(fake_disk_calls(box.disk, FAKE_READ), session == 0 ? 1 : 0);
+        box_close(&box);
+    }
+}
+
+/* A change of the file makes all that was known of it worthless. */
+Test(native, what_was_changed_since_is_read_again)
+{
+    struct mail_range range;
+    size_t bytes;
+    box_fill(&box, 1, 2);
+    fake_disk_remember_checks(box.disk);
+    box_open(&box, 2);
+    cr_assert_eq(box_body(&box, 2, &range), MAIL_DONE);
+    box_close(&box);
+    char *wire = fake_disk_peek(box.disk, BOX_PATH "/wire.1", &bytes);
+    wire[bytes - 6] ^= 1;
+    box_open(&box, 2);
+    cr_assert_eq(box_body(&box, 2, &range), MAIL_PERMANENT);
+    cr_assert_eq(box_body(&box, 1, &range), MAIL_DONE);
+    box_close(&box);
+    wire = fake_disk_peek(box.disk, BOX_PATH "/wire.1", &bytes);
+    wire[bytes - 6] ^= 1;
+    box_open(&box, 2);
+    cr_assert_eq(box_body(&box, 2, &range), MAIL_DONE);
+    box_close(&box);
+}
+
 Test(native, one_session_at_a_time_and_a_snapshot)
 {
     struct mailbox other = {.driver = &mailbox_native};
