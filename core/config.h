@@ -47,6 +47,7 @@ struct config_tls {
     char hosts[CONFIG_TLS_HOSTS_MAX][256];   /* in lower case; the first label may be "*" */
     char certificate[4096];                  /* PEM, with its chain */
     char key[4096];                          /* PEM; may be the same file */
+    char ocsp[4096];                         /* DER; "": no response is stapled */
     char ticket_keys[4096];                  /* shared by a farm; "": made at the start */
     char client_ca[4096];                    /* PEM; never "" unless verify_client is no */
     enum config_tls_version min_version;     /* default 1.2 */

@@ -23,6 +23,7 @@ static const struct config_key listener_keys[LISTENER_KEYS] = {
 enum {
     TLS_CERTIFICATE,
     TLS_KEY,
+    TLS_OCSP,
     TLS_HOST,
     TLS_MIN_VERSION,
     TLS_TICKET_KEYS,
@@ -38,6 +39,8 @@ static const struct config_key tls_keys[TLS_KEYS] = {
                          .text = "/etc/ringpost/certificate.pem"},
     [TLS_KEY] = {.name = "key", .kind = CONFIG_KEY_PATH, AT(key),
                  .text = "/etc/ringpost/key.pem"},
+    [TLS_OCSP] = {.name = "ocsp", .kind = CONFIG_KEY_PATH, AT(ocsp),
+                  .text = "/etc/ringpost/ocsp.der"},
     [TLS_HOST] = {.name = "host", .kind = CONFIG_KEY_LIST},
     [TLS_MIN_VERSION] = {.name = "min-version", .kind = CONFIG_KEY_CHOICE, AT(min_version),
                          .text = "1.2 1.3"},
@@ -92,7 +95,7 @@ bool config_block_refuse_key(struct config_reader *reader, const cfg_t *block, c
     else
         config_reader_fail(
             reader, block->line,
-            "%.40s is not known in a tls block; its keys are certificate, key, host, "
+            "%.40s is not known in a tls block; its keys are certificate, key, ocsp, host, "
             "min-version, ticket-keys, verify-client and client-ca",
             word);
     return true;

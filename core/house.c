@@ -43,6 +43,7 @@ struct house {
 
 static bool read_all(struct house *house, const char *config_path, char *error, size_t error_bytes);
 static bool read_tls(struct house *house, char *error, size_t error_bytes);
+static void log_stapling(const struct house *house, const struct tls_contexts *contexts);
 static struct tls_tickets *make_tickets(struct house *house, char *error, size_t error_bytes);
 static bool start_shards(struct house *house, int *sockets, char *error, size_t error_bytes);
 static void tell_all(struct house *house, const struct notice *what);
@@ -240,9 +241,21 @@ static bool read_tls(struct house *house, char *error, size_t error_bytes)
         return false;
     const struct tls_tickets *tickets = house->tickets;
     struct tls_contexts *probe = tls_contexts_make(config, &tickets, error, error_bytes);
-    if (probe != NULL)
-        tls_contexts_give(probe);
-    return probe != NULL;
+    if (probe == NULL)
+        return false;
+    log_stapling(house, probe);
+    tls_contexts_give(probe);
+    return true;
+}
+
+/* A response that is out of date is no reason not to serve; nobody is shown it. */
+static void log_stapling(const struct house *house, const struct tls_contexts *contexts)
+{
+    const struct config *config = &house->server.config;
+    for (uint32_t i = 0; i < config->tls_count; i++)
+        if (!tls_contexts_is_stapled(contexts, i))
+            log_now("ocsp-not-stapled file=\"%s\" reason=\"it has expired, or is not valid yet\"",
+                    config->tls[i].ocsp);
 }
 
 /* From the file that a farm shares, else random; what was there goes on opening old tickets. */
@@ -273,10 +286,12 @@ static void reload_tls(struct house *house)
         log_now("certificates-not-reloaded error=\"%s\"", error);
         return;
     }
-    if (make_contexts(house, error, sizeof error))
+    if (make_contexts(house, error, sizeof error)) {
         log_now("certificates-reloaded blocks=%u", config->tls_count);
-    else
+        log_stapling(house, house->fresh[0]);
+    } else {
         log_now("certificates-not-reloaded error=\"%s\"", error);
+    }
     for (uint32_t i = 0; i < house->running; i++)
         shard_tell(
             &house->ring, &house->starts[i],

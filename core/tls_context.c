@@ -8,6 +8,7 @@
 #include "core/password.h"
 #include "core/text_file.h"
 #include "core/tls_peer.h"
+#include "core/tls_staple.h"
 #include "core/tls_stream.h"
 #include "proto/must.h"
 
@@ -16,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define KEY_FILE_BYTES_MAX 65536
 
@@ -23,6 +25,7 @@
 struct certificate {
     const struct config_tls *block;
     WOLFSSL_CTX *context;
+    struct tls_staple *staple; /* or NULL */
     bool is_ecdsa;
 };
 
@@ -36,6 +39,8 @@ struct tls_contexts {
 
 static bool load(struct certificate *certificate, const struct config *config, uint32_t number,
                  struct tls_contexts *contexts, char *out_error, size_t error_bytes);
+static bool load_staple(struct certificate *certificate, const struct config *config,
+                        char *out_error, size_t error_bytes);
 static void unload(struct certificate *certificate);
 static bool set_up(WOLFSSL_CTX *context, enum config_tls_version min_version,
                    struct tls_contexts *contexts);
@@ -82,6 +87,13 @@ struct tls_contexts *tls_contexts_make(const struct config *config,
     return contexts;
 }
 
+bool tls_contexts_is_stapled(const struct tls_contexts *contexts, uint32_t number)
+{
+    must(number < contexts->count);
+    const struct tls_staple *staple = contexts->certificates[number].staple;
+    return staple == NULL || tls_staple_is_current(staple, (uint64_t)time(NULL));
+}
+
 struct tls_contexts *tls_contexts_take(struct tls_contexts *contexts)
 {
     contexts->references++;
@@ -124,6 +136,7 @@ WOLFSSL_CTX *tls_contexts_choose(const struct tls_contexts *contexts,
 static void unload(struct certificate *certificate)
 {
     wolfSSL_CTX_free(certificate->context);
+    tls_staple_free(&certificate->staple);
 }
 
 static bool load(struct certificate *certificate, const struct config *config, uint32_t number,
@@ -148,9 +161,30 @@ static bool load(struct certificate *certificate, const struct config *config, u
     else if (!learn_kind(certificate))
         what = "the key does not belong to the certificate";
     if (what == NULL)
-        return tls_peer_set_up(certificate->context, config, common, out_error, error_bytes);
+        return tls_peer_set_up(certificate->context, config, common, out_error, error_bytes) &&
+               load_staple(certificate, config, out_error, error_bytes);
     snprintf(out_error, error_bytes, "%s:%d: %s (certificate %s, key %s)", config->path,
              block->line, what, block->certificate, block->key);
+    return false;
+}
+
+static bool load_staple(struct certificate *certificate, const struct config *config,
+                        char *out_error, size_t error_bytes)
+{
+    char what[512] = "the library does not show it";
+    const struct config_tls *block = certificate->block;
+    if (block->ocsp[0] == '\0')
+        return true;
+    if (!tls_staple_is_known())
+        snprintf(what, sizeof what,
+                 "this build's TLS library cannot show a response; remove ocsp, or build with the "
+                 "library that tools/wolfssl --build makes");
+    else
+        certificate->staple = tls_staple_read(block->ocsp, block->certificate, what, sizeof what);
+    if (certificate->staple != NULL && tls_staple_show(certificate->context, certificate->staple))
+        return true;
+    snprintf(out_error, error_bytes, "%s:%d: ocsp = \"%s\" cannot be used: %s", config->path,
+             block->line, block->ocsp, what);
     return false;
 }
 

@@ -19,10 +19,14 @@ bool tls_library_start(void);
 
 /* Reads all certificates and keys of the configuration. Tickets are sealed with what `*tickets`
  * points at whenever one is needed. NULL with a sentence (file, line) where a file cannot be used,
- * or a key does not belong to its certificate. */
+ * a key does not belong to its certificate, or an
+ * OCSP response is about another. */
 struct tls_contexts *tls_contexts_make(const struct config *config,
                                        const struct tls_tickets *const *tickets, char *out_error,
                                        size_t error_bytes);
+
+/* Whether a block's OCSP response may be shown now; true where it has none. */
+bool tls_contexts_is_stapled(const struct tls_contexts *contexts, uint32_t number);
 
 /* Each take is matched by one give; the last give frees. tls_contexts_make has taken once. */
 struct tls_contexts *tls_contexts_take(struct tls_contexts *contexts);

@@ -42,6 +42,7 @@ static uint64_t stamp_of(const struct config *config)
     for (uint32_t i = 0; i < config->tls_count; i++) {
         stamp = add_file(stamp, config->tls[i].certificate);
         stamp = add_file(stamp, config->tls[i].key);
+        stamp = add_file(stamp, config->tls[i].ocsp);
         stamp = add_file(stamp, config->tls[i].ticket_keys);
         stamp = add_file(stamp, config->tls[i].client_ca);
     }

@@ -179,7 +179,7 @@ Test(config, unknown_keys)
     refuse("listener a {\n address = 127.0.0.1:1\n colour = red\n}\n",
            "FILE:3: colour is not known in a listener; its keys are address and tls");
     refuse("tls {\n" PAIR " cert = a\n}\n",
-           "FILE:4: cert is not known in a tls block; its keys are certificate, key, host, "
+           "FILE:4: cert is not known in a tls block; its keys are certificate, key, ocsp, host, "
            "min-version, ticket-keys, verify-client and client-ca");
 }
 
@@ -274,7 +274,7 @@ Test(config, every_key_of_tls)
 {
     take(LISTENER "tls {\n"
                   "  certificate   = \"/c.pem\"\n  key = \"/k.pem\"\n  min-version = 1.3\n  "
-                  "ticket-keys = /t\n"
+                  "ticket-keys = /t ocsp = /o\n"
                   "  verify-client = require\n  client-ca = /ca.pem\n"
                   "}\n"
                   "tls { certificate = /c2 key = /c2\n"
@@ -286,6 +286,7 @@ Test(config, every_key_of_tls)
     cr_expect_str_eq(tls->certificate, "/c.pem");
     cr_expect_str_eq(tls->key, "/k.pem");
     cr_expect_str_eq(tls->ticket_keys, "/t");
+    cr_expect_str_eq(tls->ocsp, "/o");
     cr_expect_str_eq(tls->client_ca, "/ca.pem");
     cr_expect_eq(tls->min_version, CONFIG_TLS_1_3);
     cr_expect_eq(tls->verify_client, CONFIG_VERIFY_REQUIRE);

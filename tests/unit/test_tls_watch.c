@@ -38,6 +38,7 @@ static void begin(void)
     config.tls_count = 2;
     name(blocks[0].certificate, sizeof blocks[0].certificate, "certificate");
     name(blocks[0].key, sizeof blocks[0].key, "key");
+    name(blocks[0].ocsp, sizeof blocks[0].ocsp, "response");
     name(blocks[0].ticket_keys, sizeof blocks[0].ticket_keys, "tickets");
     name(blocks[0].client_ca, sizeof blocks[0].client_ca, "authorities");
     name(blocks[1].certificate, sizeof blocks[1].certificate, "certificate2");
@@ -48,7 +49,8 @@ static void begin(void)
 static void end(void)
 {
     char *const paths[] = {blocks[0].certificate, blocks[0].key,         blocks[0].ticket_keys,
-                           blocks[0].client_ca,   blocks[1].certificate, blocks[1].key};
+                           blocks[0].client_ca,   blocks[1].certificate, blocks[1].key,
+                           blocks[0].ocsp};
     for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++)
         unlink(paths[i]);
     rmdir(folder);
@@ -73,6 +75,7 @@ Test(tls_watch, each_files_change_is_noticed_once)
 {
     expect_noticed(blocks[0].certificate);
     expect_noticed(blocks[0].key);
+    expect_noticed(blocks[0].ocsp);
     expect_noticed(blocks[0].ticket_keys);
     expect_noticed(blocks[0].client_ca);
     expect_noticed(blocks[1].certificate);
