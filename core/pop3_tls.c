@@ -12,6 +12,8 @@
 
 static void go_on(struct pop3_conn *conn);
 static void shake(struct pop3_conn *conn);
+static bool take_step(struct pop3_conn *conn);
+static void put_off(struct pop3_conn *conn);
 static void read_plaintext(struct pop3_conn *conn);
 static bool lend_output(struct pop3_conn *conn);
 static void give_output(struct pop3_conn *conn);
@@ -44,20 +46,30 @@ bool pop3_tls_begin(struct pop3_conn *conn)
 void pop3_tls_received(struct pop3_conn *conn, char *bytes, size_t count)
 {
     struct tls_stream *stream = conn->tls;
-    if (stream->state == TLS_HELLO || stream->state == TLS_READY)
-        tls_stream_hello(stream, (struct span){bytes, count});
-    else
-        stream->input = (struct span){bytes, count};
+    struct span input = {bytes, count};
+    if (stream->state == TLS_HELLO || stream->state == TLS_READY) {
+        tls_stream_hello(stream, input);
+        if (stream->is_put_off && stream->state == TLS_READY)
+            return;
+    } else if (stream->is_put_off) {
+        if (!tls_stream_keep(stream, input))
+            pop3_conn_end(conn, CONN_END_FLOOD);
+        return;
+    } else {
+        stream->input = input;
+    }
     go_on(conn);
 }
 
 void pop3_tls_resume(struct pop3_conn *conn)
 {
-    if (conn->tls->state == TLS_READY && conn->shard->handshakes_left == 0)
+    struct tls_stream *stream = conn->tls;
+    if (stream->is_put_off && conn->shard->handshakes_left == 0) {
         shard_make_ready(conn->shard, conn);
-    else if (conn->tls->state == TLS_READY ||
-             (pop3_tls_is_shaking(conn) && tls_stream_has_output(conn->tls)))
+    } else if (stream->is_put_off || (pop3_tls_is_shaking(conn) && tls_stream_has_output(stream))) {
+        stream->is_put_off = false;
         go_on(conn);
+    }
 }
 
 static void go_on(struct pop3_conn *conn)
@@ -87,16 +99,13 @@ static void shake(struct pop3_conn *conn)
 {
     struct shard *shard = conn->shard;
     struct tls_stream *stream = conn->tls;
-    if (stream->state == TLS_READY) {
-        if (shard->handshakes_left == 0) {
-            shard->counters.handshakes_put_off++;
-            shard_make_ready(shard, conn);
+    do {
+        if (tls_stream_step_costs(stream) && !take_step(conn)) {
+            put_off(conn);
             return;
         }
-        shard->handshakes_left--;
-        shard->counters.handshakes++;
-    }
-    tls_stream_shake(stream);
+        tls_stream_shake(stream);
+    } while (stream->state == TLS_HANDSHAKE && stream->input.length > 0);
     if (stream->input.length == 0)
         give_hello(conn);
     if (stream->state != TLS_OPEN)
@@ -107,6 +116,38 @@ static void shake(struct pop3_conn *conn)
     /* What the session has said or read while it could not: the greeting. */
     if (send_output(conn) != SEND_BROKEN)
         pop3_steps_run(conn);
+}
+
+/* Whether one more step may be done in this turn. */
+static bool take_step(struct pop3_conn *conn)
+{
+    struct shard *shard = conn->shard;
+    if (shard->handshakes_left == 0)
+        return false;
+    shard->handshakes_left--;
+    shard->counters.handshake_steps++;
+    shard->counters.handshakes += conn->tls->state == TLS_READY;
+    return true;
+}
+
+/* The receive buffer goes back to the kernel, so what is left of it is kept. */
+static void put_off(struct pop3_conn *conn)
+{
+    struct shard *shard = conn->shard;
+    struct tls_stream *stream = conn->tls;
+    if (stream->hello == NULL)
+        stream->hello = slab_take(&shard->plans);
+    if (stream->hello == NULL) {
+        pop3_conn_end(conn, CONN_END_NO_MEMORY);
+        return;
+    }
+    if (stream->state == TLS_HANDSHAKE && !tls_stream_keep(stream, (struct span){NULL, 0})) {
+        pop3_conn_end(conn, CONN_END_FLOOD);
+        return;
+    }
+    shard->counters.handshakes_put_off++;
+    stream->is_put_off = true;
+    shard_make_ready(shard, conn);
 }
 
 static void read_plaintext(struct pop3_conn *conn)

@@ -2,8 +2,9 @@
  *
  * Ciphertext that was received becomes plaintext for the session, a plan becomes records for the
  * socket. Blocks are lent to the stream only while it has something to say or a ClientHello is not
- * complete, so that a held session keeps what the library keeps and no more. Only so many
- * handshakes begin in one turn; the others wait for the next.
+ * complete, so that a held session keeps what the library keeps and no more. Only so many steps of
+ * handshakes are done in one turn; the others wait for the next, and what their peers send
+ * meanwhile is kept up to a bound.
  */
 #ifndef RINGPOST_CORE_POP3_TLS_H
 #define RINGPOST_CORE_POP3_TLS_H
@@ -17,7 +18,7 @@ bool pop3_tls_begin(struct pop3_conn *conn);
 /* Ciphertext has come; goes on with the handshake, or hands the plaintext in. */
 void pop3_tls_received(struct pop3_conn *conn, char *bytes, size_t count);
 
-/* Begins a handshake that was put off. */
+/* Goes on with a handshake that was put off. */
 void pop3_tls_resume(struct pop3_conn *conn);
 
 /* Sends the plan's pieces up to `piece_end` as records, as send_plan does. */

@@ -315,6 +315,7 @@ static void log_counters(struct shard *shard)
     log_number(log, "handshakes", counters->handshakes);
     log_number(log, "handshakes_resumed", counters->handshakes_resumed);
     log_number(log, "handshakes_failed", counters->handshakes_failed);
+    log_number(log, "handshake_steps", counters->handshake_steps);
     log_number(log, "handshakes_put_off", counters->handshakes_put_off);
     log_number(log, "waiting_requests", counters->waiting_requests);
     log_number(log, "allocated_bytes", allocated);

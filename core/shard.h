@@ -43,7 +43,8 @@ struct shard_counters {
     uint64_t retrieved, retrieved_octets, removed;
     uint64_t cold_ranges;
     uint64_t handshakes, handshakes_resumed, handshakes_failed;
-    uint64_t handshakes_put_off; /* to a later turn, because so many had begun in this one */
+    uint64_t handshake_steps;    /* that may have cost operations with public keys */
+    uint64_t handshakes_put_off; /* steps, to a later turn, after so many in this one */
     uint64_t waiting_requests;   /* storage requests that went to a worker */
 };
 
@@ -83,7 +84,7 @@ struct shard {
     const struct tls_tickets *tickets; /* the server's, exchanged by NOTICE_TLS */
     char *plaintext;                   /* TLS_RECORD_BYTES for what is read, */
     char *plaintext_out;               /* and for what is written */
-    uint32_t handshakes_left;          /* that may begin in this turn */
+    uint32_t handshakes_left;          /* steps of them that may be done in this turn */
     struct disk_access access;         /* DISK_NOW, with the shard's scratch */
     struct mail_fact *facts;           /* POP3_FACTS_MAX, for answers at once */
     struct listener *listeners;

@@ -94,6 +94,11 @@ bool tls_contexts_is_stapled(const struct tls_contexts *contexts, uint32_t numbe
     return staple == NULL || tls_staple_is_current(staple, (uint64_t)time(NULL));
 }
 
+bool tls_contexts_asks_clients(const struct tls_contexts *contexts)
+{
+    return contexts->asks_clients;
+}
+
 struct tls_contexts *tls_contexts_take(struct tls_contexts *contexts)
 {
     contexts->references++;

@@ -28,6 +28,9 @@ struct tls_contexts *tls_contexts_make(const struct config *config,
 /* Whether a block's OCSP response may be shown now; true where it has none. */
 bool tls_contexts_is_stapled(const struct tls_contexts *contexts, uint32_t number);
 
+/* Whether clients are asked for a certificate. */
+bool tls_contexts_asks_clients(const struct tls_contexts *contexts);
+
 /* Each take is matched by one give; the last give frees. tls_contexts_make has taken once. */
 struct tls_contexts *tls_contexts_take(struct tls_contexts *contexts);
 void tls_contexts_give(struct tls_contexts *contexts);

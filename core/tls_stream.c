@@ -14,6 +14,8 @@
 #include <string.h>
 
 static bool begin(struct tls_stream *stream);
+static struct step next_step(const struct tls_stream *stream);
+static void pass(struct tls_stream *stream, const uint8_t *bytes, size_t count);
 static bool has_heard_alert(struct tls_stream *stream);
 static const char *alert_name(uint8_t alert);
 static void break_off(struct tls_stream *stream, int result);
@@ -21,12 +23,24 @@ static void say_why(struct tls_stream *stream);
 static int give_input(WOLFSSL *ssl, char *buffer, int room, void *user);
 static int take_output(WOLFSSL *ssl, char *bytes, int count, void *user);
 
-#define RECORD_ALERT 21
-#define ALERT_FATAL  2
+/* RFC 8446 section 5.1. */
+#define RECORD_HEADER_BYTES     5
+#define RECORD_CHANGE_CIPHER    20
+#define RECORD_ALERT            21
+#define RECORD_HANDSHAKE        22
+#define RECORD_APPLICATION_DATA 23
+#define ALERT_FATAL             2
 
 #define ALERT_UNEXPECTED_MESSAGE 10
 #define ALERT_HANDSHAKE_FAILURE  40
 #define ALERT_PROTOCOL_VERSION   70
+
+/* What of the input goes to the library at once. */
+struct step {
+    size_t bytes;
+    bool is_whole_record; /* or its end */
+    uint8_t type;
+};
 
 /* The protocol's registered name (RFC 7301, IANA). */
 static char alpn_name[] = "pop3";
@@ -72,9 +86,40 @@ void tls_stream_hello(struct tls_stream *stream, struct span bytes)
         stream->state = TLS_READY;
 }
 
+bool tls_stream_keep(struct tls_stream *stream, struct span bytes)
+{
+    must(stream->state == TLS_HANDSHAKE && stream->hello != NULL);
+    struct span *input = &stream->input;
+    if (input->length > CLIENT_HELLO_MAX || bytes.length > CLIENT_HELLO_MAX - input->length)
+        return false;
+    if (input->length > 0)
+        memmove(stream->hello, input->bytes, input->length);
+    if (bytes.length > 0)
+        memcpy(stream->hello + input->length, bytes.bytes, bytes.length);
+    *input = (struct span){stream->hello, input->length + bytes.length};
+    return true;
+}
+
+/* In TLS 1.3 what comes encrypted is the client's certificate, or else its Finished, which is
+ * cheap; in TLS 1.2 that is what comes behind the change of the cipher. */
+bool tls_stream_step_costs(const struct tls_stream *stream)
+{
+    if (stream->state != TLS_HANDSHAKE)
+        return stream->state == TLS_READY;
+    struct step step = next_step(stream);
+    if (!step.is_whole_record)
+        return false;
+    if (step.type == RECORD_APPLICATION_DATA)
+        return tls_contexts_asks_clients(stream->contexts);
+    return step.type == RECORD_HANDSHAKE &&
+           (!stream->has_changed_cipher || wolfSSL_version(stream->ssl) == TLS1_3_VERSION);
+}
+
 void tls_stream_shake(struct tls_stream *stream)
 {
-    if (stream->state == TLS_READY && !begin(stream))
+    if (stream->state == TLS_HANDSHAKE)
+        stream->step_bytes = next_step(stream).bytes;
+    else if (!begin(stream))
         return;
     must(stream->state == TLS_HANDSHAKE);
     if (has_heard_alert(stream))
@@ -84,6 +129,11 @@ void tls_stream_shake(struct tls_stream *stream)
         stream->state = TLS_OPEN;
     else
         break_off(stream, result);
+    /* What it does not want to read now it never will: the owner would try again for ever. */
+    if (stream->state == TLS_HANDSHAKE && stream->step_bytes > 0) {
+        stream->state = TLS_BROKEN;
+        stream->error = FATAL_ERROR;
+    }
 }
 
 /* A hello that cannot be read goes to the library all the same: it knows the right alert. */
@@ -93,6 +143,10 @@ static bool begin(struct tls_stream *stream)
     stream->input = (struct span){stream->hello, stream->hello_bytes};
     if (client_hello_parse(stream->input, &hello) != CLIENT_HELLO_DONE)
         hello = (struct client_hello){0};
+    /* What a peer has sent behind it waits for steps of its own. */
+    stream->step_bytes = stream->input.length;
+    if (hello.bytes > 0 && hello.bytes < stream->step_bytes)
+        stream->step_bytes = hello.bytes;
     stream->ssl = wolfSSL_new(tls_contexts_choose(stream->contexts, &hello));
     if (stream->ssl == NULL) {
         stream->state = TLS_BROKEN;
@@ -113,6 +167,7 @@ size_t tls_stream_read(struct tls_stream *stream, char *out_bytes, size_t room)
 {
     if (stream->state != TLS_OPEN || stream->peer_ended)
         return 0;
+    stream->step_bytes = stream->input.length;
     int result = wolfSSL_read(stream->ssl, out_bytes, (int)room);
     if (result > 0)
         return (size_t)result;
@@ -216,8 +271,8 @@ static void break_off(struct tls_stream *stream, int result)
 static bool has_heard_alert(struct tls_stream *stream)
 {
     const uint8_t *bytes = (const uint8_t *)stream->input.bytes;
-    if (stream->input.length != 7 || bytes[0] != RECORD_ALERT || bytes[1] != 3 || bytes[4] != 2 ||
-        bytes[5] != ALERT_FATAL)
+    if (stream->input.length != 7 || stream->place.header_bytes > 0 || bytes[0] != RECORD_ALERT ||
+        bytes[1] != 3 || bytes[4] != 2 || bytes[5] != ALERT_FATAL)
         return false;
     stream->heard_alert = bytes[6];
     stream->state = TLS_BROKEN;
@@ -239,14 +294,57 @@ static void say_why(struct tls_stream *stream)
     (void)take_output(stream->ssl, (char *)(uintptr_t)record, sizeof record, stream);
 }
 
+/* Up to the end of the record that the input begins with or goes on with. */
+static struct step next_step(const struct tls_stream *stream)
+{
+    struct tls_record_place place = stream->place;
+    size_t missing = RECORD_HEADER_BYTES - (size_t)place.header_bytes;
+    if (stream->input.length < missing)
+        return (struct step){.bytes = stream->input.length};
+    if (missing > 0) {
+        memcpy(place.header + place.header_bytes, stream->input.bytes, missing);
+        place.body_left = (uint32_t)(place.header[3] << 8 | place.header[4]);
+    }
+    if (stream->input.length - missing < place.body_left)
+        return (struct step){.bytes = stream->input.length};
+    return (struct step){missing + place.body_left, true, place.header[0]};
+}
+
+/* Follows the records that the library is given. */
+static void pass(struct tls_stream *stream, const uint8_t *bytes, size_t count)
+{
+    struct tls_record_place *place = &stream->place;
+    while (count > 0) {
+        size_t part = count;
+        if (place->header_bytes < RECORD_HEADER_BYTES) {
+            place->header[place->header_bytes++] = bytes[0];
+            part = 1;
+            if (place->header_bytes == RECORD_HEADER_BYTES)
+                place->body_left = (uint32_t)(place->header[3] << 8 | place->header[4]);
+        } else {
+            part = part < place->body_left ? part : place->body_left;
+            place->body_left -= (uint32_t)part;
+        }
+        bytes += part;
+        count -= part;
+        if (place->header_bytes == RECORD_HEADER_BYTES && place->body_left == 0) {
+            stream->has_changed_cipher |= place->header[0] == RECORD_CHANGE_CIPHER;
+            place->header_bytes = 0;
+        }
+    }
+}
+
 static int give_input(WOLFSSL *ssl, char *buffer, int room, void *user)
 {
     (void)ssl;
     struct tls_stream *stream = user;
     size_t count = stream->input.length < (size_t)room ? stream->input.length : (size_t)room;
+    count = count < stream->step_bytes ? count : stream->step_bytes;
     if (count == 0)
         return WOLFSSL_CBIO_ERR_WANT_READ;
     memcpy(buffer, stream->input.bytes, count);
+    pass(stream, (const uint8_t *)stream->input.bytes, count);
+    stream->step_bytes -= count;
     stream->input.bytes += count;
     stream->input.length -= count;
     return (int)count;

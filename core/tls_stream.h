@@ -26,14 +26,25 @@ enum tls_state {
     TLS_BROKEN, /* `reason` says why; an alert may lie in the output */
 };
 
+/* Where in the records of the peer the library is. */
+struct tls_record_place {
+    uint8_t header[5]; /* type, version, length */
+    uint8_t header_bytes;
+    uint32_t body_left;
+};
+
 struct tls_stream {
     enum tls_state state;
-    bool peer_ended; /* close_notify has come */
-    bool has_spoken; /* the library has said something, an alert perhaps */
+    bool is_put_off;         /* the owner's: a step waits for its turn */
+    bool has_changed_cipher; /* the peer, who is about to finish where it is TLS 1.2 */
+    bool peer_ended;         /* close_notify has come */
+    bool has_spoken;         /* the library has said something, an alert perhaps */
     struct WOLFSSL *ssl;
     struct tls_contexts *contexts; /* taken */
     struct span input;             /* handed in and not yet used by the library */
-    char *hello; /* CLIENT_HELLO_MAX bytes, the owner's, until the handshake begins */
+    size_t step_bytes;             /* of the input, that the library may use in this step */
+    struct tls_record_place place;
+    char *hello; /* CLIENT_HELLO_MAX bytes, the owner's, for the hello and what is put off */
     uint32_t hello_bytes;
     char *output; /* TLS_OUTPUT_BYTES, the owner's, while there is something to send */
     uint32_t output_begin, output_end;
@@ -57,9 +68,17 @@ void tls_stream_fini(struct tls_stream *stream);
  * is a whole ClientHello. */
 void tls_stream_hello(struct tls_stream *stream, struct span bytes);
 
-/* Goes on with the handshake as far as the input allows. Beginning it costs a signature: the owner
- * counts those. From then on the hello buffer has been used up. */
+/* Whether the next step may cost operations with public keys: a hello, a key exchange, a client's
+ * certificate. The owner bounds those. */
+bool tls_stream_step_costs(const struct tls_stream *stream);
+
+/* Goes on with the handshake by one step: the hello, or one record, or what there is of one. The
+ * hello buffer is used up with the input. */
 void tls_stream_shake(struct tls_stream *stream);
+
+/* Puts bytes behind the input, all of it in the hello buffer, while a step of a handshake that has
+ * begun waits; false where there is more than CLIENT_HELLO_MAX. */
+bool tls_stream_keep(struct tls_stream *stream, struct span bytes);
 
 /* Plaintext from stream->input, up to `room` bytes; 0 where there is none now (look at the state
  * and at peer_ended). */

@@ -41,7 +41,8 @@ struct offers {
     bool ecdsa_suite; /* for TLS 1.2 */
 };
 
-static enum client_hello_result find_body(struct span input, struct reader *out_body);
+static enum client_hello_result find_body(struct span input, struct reader *out_body,
+                                          size_t *out_bytes);
 static bool read_body(struct reader *body, struct client_hello *out_hello);
 static bool read_suites(struct reader *suites, struct offers *offers);
 static bool read_extensions(struct reader *extensions, struct offers *offers,
@@ -67,7 +68,7 @@ enum client_hello_result client_hello_parse(struct span input, struct client_hel
         input.length = CLIENT_HELLO_MAX;
     }
     struct reader body;
-    enum client_hello_result result = find_body(input, &body);
+    enum client_hello_result result = find_body(input, &body, &out_hello->bytes);
     if (result == CLIENT_HELLO_MORE) {
         /* More would be too long. */
         return input.length == CLIENT_HELLO_MAX ? CLIENT_HELLO_DONE : CLIENT_HELLO_MORE;
@@ -79,8 +80,10 @@ enum client_hello_result client_hello_parse(struct span input, struct client_hel
     return result;
 }
 
-/* CLIENT_HELLO_DONE: all of the body is in the input, or `left` is 0 where it never can be. */
-static enum client_hello_result find_body(struct span input, struct reader *out_body)
+/* CLIENT_HELLO_DONE: all of the body is in the input, or `left` is 0 where it never can be and
+ * `*out_bytes` stays as it is. */
+static enum client_hello_result find_body(struct span input, struct reader *out_body,
+                                          size_t *out_bytes)
 {
     struct reader reader = {.input = input, .left = MESSAGE_HEADER_BYTES};
     uint32_t type, bytes;
@@ -105,6 +108,7 @@ static enum client_hello_result find_body(struct span input, struct reader *out_
     if (!skip(&reader, bytes)) {
         return reader.is_short ? CLIENT_HELLO_MORE : CLIENT_HELLO_BAD;
     }
+    *out_bytes = (size_t)(reader.input.bytes - input.bytes) + reader.record_left;
     return CLIENT_HELLO_DONE;
 }
 

@@ -25,14 +25,16 @@ enum client_hello_result {
 struct client_hello {
     struct span host; /* lies in host_bytes, so do not copy the struct; empty where none was sent */
     bool takes_ecdsa; /* ECDSA signatures, and for TLS 1.2 an ECDHE-ECDSA suite */
+    size_t bytes;     /* from the first of the input to the last record's end; 0: not known */
     char host_bytes[CLIENT_HELLO_HOST_MAX]; /* a record may end in the middle of the name */
 };
 
 /* Parses the bytes received so far, from the first on; the message may be spread over several
  * records, and bytes behind it are not looked at. `host` is valid ASCII of a host name (letters,
- * digits, hyphen, dot, underscore; 1..CLIENT_HELLO_HOST_MAX), else left out. Without
- * CLIENT_HELLO_DONE there are no facts; with it there are none where the message is longer than
- * CLIENT_HELLO_MAX, and that is said as soon as it is known. */
+ * digits, hyphen, dot, underscore; 1..CLIENT_HELLO_HOST_MAX), else left out. `bytes` may be more
+ * than there are, where the message ends before its record does. Without CLIENT_HELLO_DONE there
+ * are no facts; with it there are none where the message is longer than CLIENT_HELLO_MAX, and that
+ * is said as soon as it is known. */
 enum client_hello_result client_hello_parse(struct span input, struct client_hello *out_hello);
 
 #endif

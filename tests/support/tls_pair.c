@@ -13,6 +13,7 @@
 
 #define BLOCKS_MAX 8
 
+static void shake(struct tls_pair *pair);
 static void speak_client(struct tls_pair *pair);
 static void put(struct tls_pair_queue *queue, const char *bytes, size_t count);
 static int client_receives(WOLFSSL *ssl, char *buffer, int room, void *user);
@@ -111,7 +112,7 @@ void tls_pair_feed(struct tls_pair *pair, const char *bytes, size_t count)
     else
         server->input = (struct span){copy, count};
     if (server->state == TLS_READY || server->state == TLS_HANDSHAKE)
-        tls_stream_shake(server);
+        shake(pair);
     struct tls_pair_queue *heard = &pair->heard;
     size_t got = 1;
     while (server->state == TLS_OPEN && got > 0) {
@@ -123,6 +124,15 @@ void tls_pair_feed(struct tls_pair *pair, const char *bytes, size_t count)
     server->input = (struct span){NULL, 0};
     free(copy);
     tls_pair_send(pair);
+}
+
+static void shake(struct tls_pair *pair)
+{
+    struct tls_stream *server = &pair->server;
+    do {
+        pair->costly_steps += tls_stream_step_costs(server);
+        tls_stream_shake(server);
+    } while (server->state == TLS_HANDSHAKE && server->input.length > 0);
 }
 
 void tls_pair_feed_all(struct tls_pair *pair)

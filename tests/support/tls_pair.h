@@ -21,6 +21,7 @@ struct tls_pair {
     struct WOLFSSL *client;
     int client_result;     /* of the last call of the library */
     size_t output_piece;   /* what the server's socket takes at once; 0: all */
+    size_t costly_steps;   /* of the server's */
     size_t output_highest; /* bytes that lay in the output at once */
     struct tls_pair_queue to_server, to_client;
     struct tls_pair_queue heard; /* plaintext that the server has read */

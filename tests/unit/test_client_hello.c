@@ -81,6 +81,7 @@ static void expect(const struct bytes *bytes, const struct recording *recording)
     cr_assert(parse(bytes->bytes, bytes->length) == CLIENT_HELLO_DONE, "%s", recording->name);
     cr_assert(span_equal(hello.host, span_of(recording->host)), "%s", recording->name);
     cr_assert(hello.takes_ecdsa == recording->takes_ecdsa, "%s", recording->name);
+    cr_assert(hello.bytes > 100 && hello.bytes <= bytes->length, "%s", recording->name);
 }
 
 static void add(struct bytes *bytes, const char *more, size_t length)

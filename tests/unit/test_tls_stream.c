@@ -90,6 +90,8 @@ Test(tls_stream, a_handshake_may_be_cut_at_every_point)
         for (size_t cut = 1; cut <= all; cut++) {
             begin_pair(versions[i]);
             cr_assert(tls_pair_shake(&pair, cut), "version %d, cut at %zu", i, cut);
+            /* The hello, and in TLS 1.2 the key exchange; no part of a record counts. */
+            cr_expect_eq(pair.costly_steps, versions[i] == CONFIG_TLS_1_2 ? 2 : 1);
             client_says("QUIT\r\n");
             tls_pair_feed_all(&pair);
             expect_heard("QUIT\r\n");
@@ -349,6 +351,70 @@ Test(tls_stream, more_than_a_hello_may_have_breaks_it)
     cr_expect_eq(pair.server.state, TLS_BROKEN);
     char words[TLS_REASON_BYTES];
     cr_expect_gt(strlen(tls_stream_reason(&pair.server, words, sizeof words)), 0);
+    tls_pair_end(&pair);
+}
+
+/* Without a share of a key that the server likes, the client says hello twice. */
+Test(tls_stream, a_second_hello_is_a_step_of_its_own)
+{
+    size_t all = 1;
+    for (size_t cut = 1; cut <= all; cut += 7) {
+        begin_pair(CONFIG_TLS_1_3);
+        cr_assert_eq(wolfSSL_NoKeyShares(pair.client), WOLFSSL_SUCCESS);
+        cr_assert(tls_pair_shake(&pair, cut), "cut at %zu", cut);
+        cr_expect_eq(pair.costly_steps, 2, "cut at %zu: %zu", cut, pair.costly_steps);
+        all = pair.to_server.end;
+        tls_pair_end(&pair);
+    }
+}
+
+Test(tls_stream, what_follows_a_hello_waits_for_its_own_step)
+{
+    static const char more[] = "\x16\x03\x03\x00\x04\x10\x00\x00\x00"
+                               "\x16\x03\x03\x00\x08\x0b\x00";
+    for (int i = 0; i < 2; i++) {
+        begin_pair(versions[i]);
+        (void)wolfSSL_connect(pair.client);
+        struct tls_pair_queue *queue = &pair.to_server;
+        size_t hello = queue->end;
+        memcpy(queue->bytes + hello, more, sizeof more - 1);
+        tls_pair_lend(&pair);
+        tls_stream_hello(&pair.server, (struct span){queue->bytes, hello + sizeof more - 1});
+        cr_assert_eq(pair.server.state, TLS_READY);
+        cr_expect(tls_stream_step_costs(&pair.server));
+        tls_stream_shake(&pair.server);
+        cr_assert_eq(pair.server.state, TLS_HANDSHAKE);
+        cr_expect_eq(pair.server.input.length, sizeof more - 1);
+        /* A whole record counts, the beginning of one does not. */
+        cr_expect(tls_stream_step_costs(&pair.server));
+        pair.server.input = (struct span){more + 9, sizeof more - 1 - 9};
+        cr_expect_not(tls_stream_step_costs(&pair.server));
+        tls_pair_end(&pair);
+    }
+}
+
+Test(tls_stream, what_is_put_off_is_kept_up_to_a_bound)
+{
+    static char bytes[CLIENT_HELLO_MAX];
+    begin_pair(CONFIG_TLS_1_2);
+    (void)wolfSSL_connect(pair.client);
+    tls_pair_feed_all(&pair);
+    cr_assert_eq(pair.server.state, TLS_HANDSHAKE);
+    cr_assert_eq(pair.server.input.length, 0);
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = (char)(i * 7);
+    /* Received in two pieces, of which the library has used a part. */
+    pair.server.input = (struct span){bytes, 1000};
+    cr_expect(tls_stream_keep(&pair.server, (struct span){NULL, 0}));
+    cr_expect_eq(pair.server.input.bytes, pair.hello);
+    pair.server.input.bytes += 100;
+    pair.server.input.length -= 100;
+    cr_expect(tls_stream_keep(&pair.server, (struct span){bytes + 1000, sizeof bytes - 1000}));
+    cr_expect_eq(pair.server.input.length, sizeof bytes - 100);
+    cr_expect_eq(memcmp(pair.server.input.bytes, bytes + 100, sizeof bytes - 100), 0);
+    cr_expect_not(tls_stream_keep(&pair.server, (struct span){bytes, 101}));
+    cr_expect(tls_stream_keep(&pair.server, (struct span){bytes, 100}));
+    pair.server.input = (struct span){NULL, 0};
     tls_pair_end(&pair);
 }
 
