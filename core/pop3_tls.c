@@ -88,8 +88,13 @@ static void go_on(struct pop3_conn *conn)
     bool is_gone = send_output(conn) == SEND_BROKEN;
     if (stream->state == TLS_BROKEN)
         pop3_log_tls_failure(conn);
-    if (is_gone || stream->state == TLS_BROKEN) {
-        pop3_conn_end(conn, is_gone ? CONN_END_DISCONNECTED : CONN_END_TLS);
+    if (is_gone) {
+        pop3_conn_end(conn, CONN_END_DISCONNECTED);
+        return;
+    }
+    /* What the peer has still sent is read: a reset would take the alert from him. */
+    if (stream->state == TLS_BROKEN) {
+        pop3_conn_finish(conn, CONN_END_TLS);
         return;
     }
     give_output(conn);

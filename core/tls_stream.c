@@ -7,6 +7,8 @@
 
 #include "core/tls_stream.h"
 
+#include "core/tls_alert.h"
+
 #include "proto/must.h"
 
 #include <ctype.h>
@@ -17,9 +19,8 @@ static bool begin(struct tls_stream *stream);
 static struct step next_step(const struct tls_stream *stream);
 static void pass(struct tls_stream *stream, const uint8_t *bytes, size_t count);
 static bool has_heard_alert(struct tls_stream *stream);
-static const char *alert_name(uint8_t alert);
 static void break_off(struct tls_stream *stream, int result);
-static void say_why(struct tls_stream *stream);
+static void refuse_renegotiation(struct tls_stream *stream);
 static int give_input(WOLFSSL *ssl, char *buffer, int room, void *user);
 static int take_output(WOLFSSL *ssl, char *bytes, int count, void *user);
 
@@ -30,10 +31,6 @@ static int take_output(WOLFSSL *ssl, char *bytes, int count, void *user);
 #define RECORD_HANDSHAKE        22
 #define RECORD_APPLICATION_DATA 23
 #define ALERT_FATAL             2
-
-#define ALERT_UNEXPECTED_MESSAGE 10
-#define ALERT_HANDSHAKE_FAILURE  40
-#define ALERT_PROTOCOL_VERSION   70
 
 /* What of the input goes to the library at once. */
 struct step {
@@ -171,7 +168,9 @@ size_t tls_stream_read(struct tls_stream *stream, char *out_bytes, size_t room)
     int result = wolfSSL_read(stream->ssl, out_bytes, (int)room);
     if (result > 0)
         return (size_t)result;
-    if (wolfSSL_get_error(stream->ssl, result) == WOLFSSL_ERROR_ZERO_RETURN)
+    if (stream->wants_renegotiation)
+        refuse_renegotiation(stream);
+    else if (wolfSSL_get_error(stream->ssl, result) == WOLFSSL_ERROR_ZERO_RETURN)
         stream->peer_ended = true;
     else
         break_off(stream, result);
@@ -204,7 +203,7 @@ bool tls_stream_has_output(const struct tls_stream *stream)
 const char *tls_stream_reason(const struct tls_stream *stream, char *out_words, size_t bytes)
 {
     must(bytes >= TLS_REASON_BYTES && TLS_REASON_BYTES >= WOLFSSL_MAX_ERROR_SZ);
-    const char *heard = alert_name(stream->heard_alert);
+    const char *heard = tls_alert_name(stream->heard_alert);
     if (heard != NULL) {
         snprintf(out_words, bytes, "peer-says-%s", heard);
         return out_words;
@@ -226,44 +225,33 @@ bool tls_stream_is_resumed(const struct tls_stream *stream)
     return wolfSSL_session_reused(stream->ssl) == 1;
 }
 
-/* RFC 8446 section 6.2, those that tell an operator something. */
-static const char *alert_name(uint8_t alert)
-{
-    static const struct {
-        uint8_t code;
-        const char *name;
-    } names[] = {
-        {40, "handshake-failure"}, {42, "bad-certificate"},     {43, "unsupported-certificate"},
-        {44, "revoked"},           {45, "certificate-expired"}, {46, "certificate-unknown"},
-        {48, "unknown-ca"},        {70, "protocol-version"},    {71, "insufficient-security"},
-        {80, "internal-error"},    {90, "user-canceled"},       {112, "unrecognized-name"},
-    };
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        if (names[i].code == alert)
-            return names[i].name;
-    return NULL;
-}
-
 /* Waiting for more input is no fault. */
 static void break_off(struct tls_stream *stream, int result)
 {
-    bool was_shaking = stream->state == TLS_HANDSHAKE;
     int error = wolfSSL_get_error(stream->ssl, result);
     if (error == WOLFSSL_ERROR_WANT_READ)
         return;
-    stream->state = TLS_BROKEN;
     stream->error = error;
     WOLFSSL_ALERT_HISTORY alerts;
     memset(&alerts, 0, sizeof alerts);
     (void)wolfSSL_get_alert_history(stream->ssl, &alerts);
     if (alerts.last_rx.level == alert_fatal)
         stream->heard_alert = (uint8_t)alerts.last_rx.code;
-    /* In TLS 1.3 all but the first words are encrypted. */
-    bool is_in_the_clear =
-        was_shaking && (!stream->has_spoken || wolfSSL_version(stream->ssl) != TLS1_3_VERSION);
-    if (is_in_the_clear && alerts.last_rx.level != alert_fatal &&
-        alerts.last_tx.level != alert_fatal)
-        say_why(stream);
+    /* The library ends some connections without a word. */
+    if (alerts.last_rx.level != alert_fatal && alerts.last_tx.level != alert_fatal)
+        tls_alert_send(stream, true, tls_alert_of_error(stream));
+    stream->state = TLS_BROKEN;
+}
+
+/* A hello in the middle of TLS 1.2. The library would call it an unexpected message, and cannot be
+ * brought to step over it; the peer hears that he may not (RFC 5246 section 7.2.2), and then the
+ * end. */
+static void refuse_renegotiation(struct tls_stream *stream)
+{
+    tls_alert_send(stream, false, TLS_ALERT_NO_RENEGOTIATION);
+    tls_stream_end(stream);
+    stream->state = TLS_BROKEN;
+    stream->error = SECURE_RENEGOTIATION_E;
 }
 
 /* A client who does not like our certificate says so in the clear, even in TLS 1.3 where the
@@ -279,19 +267,6 @@ static bool has_heard_alert(struct tls_stream *stream)
     stream->error = FATAL_ERROR;
     stream->input.length = 0;
     return true;
-}
-
-/* The library ends some handshakes without a word. A peer who has heard nothing yet gets an alert
- * in the clear (RFC 8446 section 6.2). */
-static void say_why(struct tls_stream *stream)
-{
-    char alert = ALERT_HANDSHAKE_FAILURE;
-    if (stream->error == VERSION_ERROR)
-        alert = ALERT_PROTOCOL_VERSION;
-    else if (stream->error != MATCH_SUITE_ERROR)
-        alert = ALERT_UNEXPECTED_MESSAGE;
-    const char record[] = {RECORD_ALERT, 3, 3, 0, 2, ALERT_FATAL, alert};
-    (void)take_output(stream->ssl, (char *)(uintptr_t)record, sizeof record, stream);
 }
 
 /* Up to the end of the record that the input begins with or goes on with. */
@@ -336,10 +311,14 @@ static void pass(struct tls_stream *stream, const uint8_t *bytes, size_t count)
 
 static int give_input(WOLFSSL *ssl, char *buffer, int room, void *user)
 {
-    (void)ssl;
     struct tls_stream *stream = user;
     size_t count = stream->input.length < (size_t)room ? stream->input.length : (size_t)room;
     count = count < stream->step_bytes ? count : stream->step_bytes;
+    if (count > 0 && stream->state == TLS_OPEN && stream->place.header_bytes == 0 &&
+        stream->input.bytes[0] == RECORD_HANDSHAKE && wolfSSL_version(ssl) != TLS1_3_VERSION) {
+        stream->wants_renegotiation = true;
+        count = 0;
+    }
     if (count == 0)
         return WOLFSSL_CBIO_ERR_WANT_READ;
     memcpy(buffer, stream->input.bytes, count);
@@ -353,12 +332,16 @@ static int give_input(WOLFSSL *ssl, char *buffer, int room, void *user)
 static int take_output(WOLFSSL *ssl, char *bytes, int count, void *user)
 {
     (void)ssl;
-    struct tls_stream *stream = user;
-    size_t room = TLS_OUTPUT_BYTES - stream->output_end;
-    if (stream->output == NULL || (size_t)count > room)
-        return WOLFSSL_CBIO_ERR_GENERAL; /* the owner sees to room before anything is written */
+    /* The owner sees to room before anything is written. */
+    return tls_stream_put(user, bytes, (size_t)count) ? count : WOLFSSL_CBIO_ERR_GENERAL;
+}
+
+bool tls_stream_put(struct tls_stream *stream, const char *bytes, size_t count)
+{
+    if (stream->output == NULL || count > TLS_OUTPUT_BYTES - stream->output_end)
+        return false;
     stream->has_spoken = true;
-    memcpy(stream->output + stream->output_end, bytes, (size_t)count);
+    memcpy(stream->output + stream->output_end, bytes, count);
     stream->output_end += (uint32_t)count;
-    return count;
+    return true;
 }

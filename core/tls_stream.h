@@ -35,10 +35,11 @@ struct tls_record_place {
 
 struct tls_stream {
     enum tls_state state;
-    bool is_put_off;         /* the owner's: a step waits for its turn */
-    bool has_changed_cipher; /* the peer, who is about to finish where it is TLS 1.2 */
-    bool peer_ended;         /* close_notify has come */
-    bool has_spoken;         /* the library has said something, an alert perhaps */
+    bool is_put_off;          /* the owner's: a step waits for its turn */
+    bool has_changed_cipher;  /* the peer, who is about to finish where it is TLS 1.2 */
+    bool peer_ended;          /* close_notify has come */
+    bool wants_renegotiation; /* the peer, in the middle of TLS 1.2 */
+    bool has_spoken;          /* the library has said something, an alert perhaps */
     struct WOLFSSL *ssl;
     struct tls_contexts *contexts; /* taken */
     struct span input;             /* handed in and not yet used by the library */
@@ -87,6 +88,9 @@ size_t tls_stream_read(struct tls_stream *stream, char *out_bytes, size_t room);
 /* One record of up to TLS_RECORD_BYTES into the output; false where it has no room for it or the
  * stream is broken. */
 bool tls_stream_write(struct tls_stream *stream, const char *bytes, size_t count);
+
+/* Puts bytes into the output as they are; false where there is no room. For TLS's own rooms. */
+bool tls_stream_put(struct tls_stream *stream, const char *bytes, size_t count);
 
 /* Puts close_notify into the output. */
 void tls_stream_end(struct tls_stream *stream);
