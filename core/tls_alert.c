@@ -56,6 +56,11 @@ static const struct {
     {MEMORY_ERROR, TLS_ALERT_INTERNAL_ERROR},
 };
 
+bool tls_alert_is_complete(void)
+{
+    return SendAlert != NULL;
+}
+
 enum tls_alert tls_alert_of_error(const struct tls_stream *stream)
 {
     const uint8_t *header = stream->place.header;
@@ -78,7 +83,7 @@ enum tls_alert tls_alert_of_error(const struct tls_stream *stream)
 void tls_alert_send(struct tls_stream *stream, bool is_fatal, enum tls_alert alert)
 {
     int severity = is_fatal ? alert_fatal : alert_warning;
-    if (SendAlert != NULL) {
+    if (tls_alert_is_complete()) {
         (void)SendAlert(stream->ssl, severity, (int)alert);
     } else if (stream->state != TLS_OPEN &&
                (!stream->has_spoken || wolfSSL_version(stream->ssl) != TLS1_3_VERSION)) {

@@ -27,6 +27,9 @@ enum tls_alert {
     TLS_ALERT_NO_APPLICATION_PROTOCOL = 120,
 };
 
+/* Whether the linked library lets alerts be said under its keys. */
+bool tls_alert_is_complete(void);
+
 /* What the error that broke the stream is called between peers. */
 enum tls_alert tls_alert_of_error(const struct tls_stream *stream);
 

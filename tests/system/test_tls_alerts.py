@@ -8,9 +8,10 @@ import socket
 import ssl
 import subprocess
 import time
+import unittest
 
 from ringpost_server import ANSWER_S
-from tls_client import RawTls, TlsTest, connect_raw, s_client
+from tls_client import RawTls, TlsTest, connect_raw, has_own_library, s_client
 
 TLS12, TLS13 = ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3
 UNEXPECTED_MESSAGE, RECORD_OVERFLOW, PROTOCOL_VERSION = 10, 22, 70
@@ -58,6 +59,7 @@ class InTheClear(TlsTest):
         self.refuse(server, "(?i)protocol version", version=TLS12)
 
 
+@unittest.skipUnless(has_own_library(), "a shared TLS library says less")
 class Encrypted(TlsTest):
     def hear(self, client):
         """The name of the alert that ends it."""

@@ -12,7 +12,7 @@ import subprocess
 import tempfile
 import time
 
-from ringpost_server import ANSWER_S, PATIENCE, Pop3, ServerTest
+from ringpost_server import ANSWER_S, PATIENCE, TOP, Pop3, ServerTest
 
 
 def openssl(*words, data=None):
@@ -175,6 +175,12 @@ class TlsTest(ServerTest):
         while descriptors(server) > before:
             self.assertLess(time.monotonic(), end, f"{descriptors(server)} descriptors instead of {before}")
             time.sleep(0.05)
+
+
+def has_own_library():
+    """Whether the server is linked with the library that tools/wolfssl has built."""
+    libraries = subprocess.run([os.path.join(TOP, "tools", "wolfssl"), "--libs"], capture_output=True, check=True)
+    return b"libwolfssl.a" in libraries.stdout
 
 
 def s_client(port, *options, data=b"", stls=False):

@@ -36,6 +36,12 @@ static void end(void)
 
 TestSuite(tls_alert, .init = begin, .fini = end, .timeout = 20);
 
+static void skip_if_incomplete(void)
+{
+    if (!tls_alert_is_complete())
+        cr_skip("a shared library says less");
+}
+
 /* The client has read it, so it was encrypted where there are keys, and nothing else came. */
 static void expect_heard(enum tls_alert alert, int level, const char *what)
 {
@@ -65,6 +71,7 @@ static const struct wrong wrongs[] = {
 
 Test(tls_alert, in_an_open_session)
 {
+    skip_if_incomplete();
     for (int i = 0; i < 2; i++) {
         for (size_t j = 0; j < sizeof wrongs / sizeof wrongs[0]; j++) {
             tls_pair_begin(&pair, contexts, clients[versions[i]]);
@@ -79,6 +86,7 @@ Test(tls_alert, in_an_open_session)
 /* Behind the hello; in TLS 1.3 there are keys already. */
 Test(tls_alert, in_the_handshake)
 {
+    skip_if_incomplete();
     for (int i = 0; i < 2; i++) {
         for (size_t j = 0; j < sizeof wrongs / sizeof wrongs[0]; j++) {
             if (strcmp(wrongs[j].what, "plaintext") == 0)
@@ -96,6 +104,7 @@ Test(tls_alert, in_the_handshake)
 
 Test(tls_alert, a_damaged_record)
 {
+    skip_if_incomplete();
     for (int i = 0; i < 2; i++) {
         tls_pair_begin(&pair, contexts, clients[versions[i]]);
         cr_assert(tls_pair_shake(&pair, 0));
@@ -111,6 +120,7 @@ Test(tls_alert, a_damaged_record)
 Test(tls_alert, no_renegotiation)
 {
     static const char hello[] = "\x16\3\3\0\5abcde";
+    skip_if_incomplete();
     tls_pair_begin(&pair, contexts, clients[CONFIG_TLS_1_2]);
     cr_assert(tls_pair_shake(&pair, 0));
     size_t before = pair.to_client.end;

@@ -117,7 +117,7 @@ static size_t said(struct tls_contexts *contexts, WOLFSSL_CTX *client)
 Test(tls_staple, showing_it_keeps_no_memory)
 {
     if (!tls_staple_is_known())
-        return;
+        cr_skip("this library cannot show one");
     cr_assert_eq(wolfSSL_SetAllocators(count_malloc, count_free, count_realloc), 0);
     struct tls_tickets *owned = tls_tickets_make(NULL);
     const struct tls_tickets *tickets = owned;
