@@ -2,21 +2,9 @@
  * 2920, 3030, 3207, 6152, 6531).
  *
  * A line or the answer to the last question goes in; at most one question, the ask, comes out, and
- * what there is to say is appended to a plan. The session knows no clock, no socket and no store,
- * and keeps no recipients but their number: the world keeps the accepted ones, in order. A session
- * owns no memory but its own struct.
- *
- * The way of a session: lmtp_begin says the greeting and asks for a line; then lmtp_line and
- * lmtp_answer take turns, with lmtp_data between them for the bytes of a message, until the ask is
- * LMTP_ASK_CLOSE. Whoever runs it sends the plan whenever it has no further input to hand in, and
- * always before it obeys LMTP_ASK_ROOM, LMTP_ASK_TLS and LMTP_ASK_CLOSE.
- *
- * One message, as the world sees it: RECIPIENT once a RCPT (it looks the user up, and keeps him
- * where he is good) · DATA, once for DATA and once for each BDAT (it calls lmtp_data and
- * gives the bytes to a letter) · DELIVER (the letter is complete: it goes to all kept recipients,
- * and each result is handed in, in order) · LINE. FORGET comes instead of DELIVER where a
- * transaction is given up. Where the world cannot keep a letter that has begun, it goes on calling
- * lmtp_data, throws the bytes away, and tells the failure as the result of every recipient.
+ * what there is to say is appended to a plan. The bytes of a message go through lmtp_data. The
+ * session knows no clock, no socket and no store, and keeps no recipients but their number: the
+ * world keeps the accepted ones, in order. A session owns no memory but its own struct.
  */
 #ifndef RINGPOST_PROTO_LMTP_H
 #define RINGPOST_PROTO_LMTP_H
@@ -50,6 +38,17 @@ struct lmtp_settings {
     bool starttls;               /* announce and accept STARTTLS; never where TLS is on already */
 };
 
+/* The way of a session: lmtp_begin says the greeting and asks for a line; then lmtp_line and
+ * lmtp_answer take turns, with lmtp_data between them, until the ask is LMTP_ASK_CLOSE. Whoever
+ * runs it sends the plan whenever it has no further input to hand in, and always before it obeys
+ * LMTP_ASK_ROOM, LMTP_ASK_TLS and LMTP_ASK_CLOSE.
+ *
+ * One message, as the world sees it: RECIPIENT once a RCPT (it looks the user up, and keeps him
+ * where he is good), DATA once for DATA and once for each BDAT (it calls lmtp_data and gives the
+ * bytes to a letter), DELIVER (the letter is complete and goes to all kept recipients; each result
+ * is handed in, in order), LINE. Where a transaction is given up, FORGET comes instead of DELIVER.
+ * A world that cannot keep a letter which has begun goes on calling lmtp_data, throws the bytes
+ * away, and tells the failure as the result of every recipient. */
 enum lmtp_ask_kind {
     LMTP_ASK_LINE,      /* the next line, whenever there is one: lmtp_line, lmtp_line_too_long */
     LMTP_ASK_ROOM,      /* send the plan, then lmtp_answer with LMTP_ASK_ROOM */
