@@ -112,12 +112,14 @@ static const char *reason_of_open(enum mail_result result)
     case MAIL_IN_USE:
         return "in-use";
     case MAIL_TEMPORARY:
+    case MAIL_NO_SPACE:
         return "storage-temporary";
     case MAIL_PERMANENT:
     case MAIL_TOO_BIG:
         return "storage-permanent";
     case MAIL_DONE:
     case MAIL_LATER:
+    case MAIL_FULL:
         break;
     }
     must(false);

@@ -13,15 +13,18 @@
 #define MAIL_UIDL_MAX 70
 
 /* How a request to the storage ended. Each failure has the response code that a client is told
- * (RFC 2449 IN-USE, RFC 3206 SYS/TEMP and SYS/PERM). MAIL_LATER never reaches a session: it says
- * that the answer needs a wait that the asker did not allow. */
+ * (RFC 2449 IN-USE, RFC 3206 SYS/TEMP and SYS/PERM), and LMTP the sender a status (RFC 3463).
+ * MAIL_LATER never reaches a session: it says that the answer needs a wait that the asker did not
+ * allow. A POP3 session never meets MAIL_FULL. */
 enum mail_result {
     MAIL_DONE,
     MAIL_LATER,
     MAIL_IN_USE,    /* another session holds the maildrop */
-    MAIL_TEMPORARY, /* try again: no space, I/O error, store not mounted */
+    MAIL_TEMPORARY, /* try again: I/O error, store not mounted */
     MAIL_PERMANENT, /* an operator has to look: damaged data */
-    MAIL_TOO_BIG,   /* a limit refuses it: message size, messages a maildrop */
+    MAIL_TOO_BIG,   /* a limit of one message or one request refuses it */
+    MAIL_FULL,      /* a limit of the maildrop refuses it: its quota of messages or octets */
+    MAIL_NO_SPACE,  /* try again: the disk is full */
 };
 
 /* The maildrop as it was when the session began (RFC 1939 section 5: a snapshot). Message numbers

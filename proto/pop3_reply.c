@@ -74,6 +74,7 @@ static struct span failure_status(enum mail_result result)
 {
     switch (result) {
     case MAIL_TEMPORARY:
+    case MAIL_NO_SPACE:
     case MAIL_IN_USE: /* [IN-USE] belongs to the login alone (RFC 2449 section 8.1.2) */
         return SPAN_LITERAL("-ERR [SYS/TEMP] ");
     case MAIL_PERMANENT:
@@ -81,6 +82,7 @@ static struct span failure_status(enum mail_result result)
         return SPAN_LITERAL("-ERR [SYS/PERM] ");
     case MAIL_DONE:
     case MAIL_LATER:
+    case MAIL_FULL:
         break;
     }
     must_fail("a failure that is none", __FILE__, __LINE__);

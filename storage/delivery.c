@@ -219,7 +219,7 @@ static enum mail_result begin_message(struct delivery *delivery)
     if (delivery->failed != MAIL_DONE)
         return delivery->failed;
     if (delivery->live_count >= delivery->limits.messages_max)
-        return MAIL_TOO_BIG;
+        return MAIL_FULL;
     if (BUFFER_BYTES - delivery->buffered < RECORD_FIRST_LINE_MAX + DOT_END_MAX) {
         enum mail_result result = write_out(delivery, 0, delivery->buffered);
         if (result != MAIL_DONE)

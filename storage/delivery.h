@@ -20,7 +20,7 @@
 
 struct delivery_limits {
     uint64_t message_octets_max; /* a larger message is MAIL_TOO_BIG; at most 4,000,000,000 */
-    uint32_t messages_max;       /* a fuller maildrop is MAIL_TOO_BIG */
+    uint32_t messages_max;       /* of the maildrop with the message, else MAIL_FULL */
 };
 
 /* A batch on its way. Private to delivery.c. The scratch memory holds wire form that has not been

@@ -139,9 +139,17 @@ enum mail_result native_append(const struct disk_access *access, int index,
 
 enum mail_result native_result(int64_t error)
 {
-    if (error == -EAGAIN)
+    switch (error) {
+    case -EAGAIN:
         return MAIL_LATER;
-    return error == -EBUSY ? MAIL_IN_USE : MAIL_TEMPORARY;
+    case -EBUSY:
+        return MAIL_IN_USE;
+    case -ENOSPC:
+    case -EDQUOT:
+        return MAIL_NO_SPACE;
+    default:
+        return MAIL_TEMPORARY;
+    }
 }
 
 enum mail_result native_store_is_there(const struct disk_access *access)

@@ -77,7 +77,7 @@ enum mail_result native_append(const struct disk_access *access, int index,
                                struct native_tail *tail, struct record *records, uint32_t count);
 
 /* The result that a client is told for a failed operation of the port. -EAGAIN is MAIL_LATER,
- * -EBUSY MAIL_IN_USE, everything else MAIL_TEMPORARY. */
+ * -EBUSY MAIL_IN_USE, -ENOSPC and -EDQUOT MAIL_NO_SPACE, everything else MAIL_TEMPORARY. */
 enum mail_result native_result(int64_t error);
 
 /* Whether the store's sentinel is there: MAIL_DONE, MAIL_LATER or MAIL_TEMPORARY. */

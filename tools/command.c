@@ -88,13 +88,16 @@ enum ending command_fail_storage(enum mail_result result, const char *user)
     case MAIL_TEMPORARY:
         return command_fail(ENDING_TRY_AGAIN,
                             "the store cannot be read or written at the moment: see that its disk "
-                            "is mounted, is not full, and that its files may be accessed; then try "
-                            "again");
+                            "is mounted, and that its files may be accessed; then try again");
+    case MAIL_NO_SPACE:
+        return command_fail(ENDING_TRY_AGAIN,
+                            "the disk of the store is full: make space, then try again");
     case MAIL_PERMANENT:
         return command_fail(ENDING_TRY_AGAIN,
                             "the maildrop of %s is damaged: `ringpost verify %s` says where", user,
                             user);
     case MAIL_TOO_BIG:
+    case MAIL_FULL:
         return command_fail(ENDING_TRY_AGAIN,
                             "the maildrop of %s is full: raise `messages` in the configuration, or "
                             "let mail be removed",

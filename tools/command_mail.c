@@ -64,9 +64,6 @@ static enum ending deliver_message(struct run *run, const char *path, char *buff
     enum mail_result result = delivery_begin(&delivery, &run->access, path, &limits);
     if (result != MAIL_DONE)
         return command_fail_storage(result, run->words[0]);
-    /* Nothing written is a beginning too: a full maildrop is told from a message too large. */
-    result = delivery_write(&delivery, (struct span){"", 0});
-    const bool is_full = result == MAIL_TOO_BIG;
     while (count > 0 && result == MAIL_DONE) {
         result = delivery_write(&delivery, (struct span){buffer, (size_t)count});
         count = result != MAIL_DONE || count < DELIVER_BUFFER_BYTES ? 0 : fill(run, buffer);
@@ -77,7 +74,7 @@ static enum ending deliver_message(struct run *run, const char *path, char *buff
     if (count < 0)
         return command_fail(ENDING_TRY_AGAIN, "the message cannot be read from standard input: %s",
                             strerror((int)-count));
-    if (result == MAIL_TOO_BIG && !is_full)
+    if (result == MAIL_TOO_BIG)
         return command_fail(ENDING_TOO_BIG,
                             "the message is larger than the %llu octets that `message-size` in the "
                             "configuration allows",

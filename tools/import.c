@@ -54,7 +54,6 @@ static void take_result(struct import *import, enum mail_result result)
         import->result = result;
 }
 
-/* Nothing written is a beginning too: so a full maildrop can be told from a message too large. */
 static bool begin_message(struct import *import)
 {
     if (!import->in_message && import->result == MAIL_DONE) {
@@ -130,7 +129,7 @@ enum ending import_end(struct import *import)
     char count[PROGRESS_TEXT_BYTES], bytes[PROGRESS_TEXT_BYTES], left_out[PROGRESS_TEXT_BYTES];
     /* Whole messages that were waiting are committed even when a full maildrop, or the person, has
      * ended the import; after a fault of the disk there is no point. */
-    const bool commits = import->result == MAIL_DONE || import->result == MAIL_TOO_BIG;
+    const bool commits = import->result == MAIL_DONE || import->result == MAIL_FULL;
     if (commits && import->batch_count > 0)
         commit(import);
     delivery_end(&import->delivery);

@@ -232,6 +232,8 @@ static bool read_fault(struct transcript *transcript, struct span rest)
                                           [MAIL_TEMPORARY] = "temporary",
                                           [MAIL_PERMANENT] = "permanent",
                                           [MAIL_TOO_BIG] = "too-big",
+                                          [MAIL_FULL] = "-",
+                                          [MAIL_NO_SPACE] = "no-space",
                                           NULL};
     uint32_t kind, at, result;
     if (!take_choice(&rest, kinds, &kind) || !take_number(&rest, &at) ||

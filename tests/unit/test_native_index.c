@@ -261,7 +261,7 @@ Test(native_index, an_append_that_fails_leaves_the_log_as_it_was)
             records[i] = message(3 + i);
         cr_assert_eq(open_index(DISK_LOCK_DELIVERY), MAIL_DONE);
         fake_disk_fail_at(disk, n, ENOSPC);
-        cr_assert_eq(native_append(&access_wait, file, &tail, records, 200), MAIL_TEMPORARY);
+        cr_assert_eq(native_append(&access_wait, file, &tail, records, 200), MAIL_NO_SPACE);
         cr_assert_eq(tail.record_count, 3);
         close_index();
         fake_disk_restart(disk, FAKE_LOSE_NONE, n);
