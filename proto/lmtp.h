@@ -32,9 +32,9 @@ struct lmtp_settings {
     struct lmtp_user_rule users; /* which user an address means */
     uint64_t message_octets_max; /* announced as SIZE; at least 1. Counted with CRLF, unstuffed */
     uint32_t recipients_max;     /* good ones of one message; at least 1. RFC 5321 4.5.3.1.8: 100 */
-    uint32_t refusals_max;       /* the n-th mistake ends the connection with 421, n from 1 on.
-                                  * Recipients, messages and chunks that are refused by what they
-                                  * are, not by how they are spoken of, do not count */
+    uint32_t mistakes_max;       /* the n-th mistake ends the connection with 421, n from 1 on. No
+                                  * mistakes are recipients and messages that are not taken, and
+                                  * what was pipelined behind them */
     bool starttls;               /* announce and accept STARTTLS; never where TLS is on already */
 };
 
@@ -58,7 +58,7 @@ enum lmtp_ask_kind {
                          * then lmtp_answer with LMTP_ASK_DATA */
     LMTP_ASK_DELIVER,   /* the result of recipient `deliver.index`; for index 0 first end the letter
                          * and deliver it. Answer when it is durable */
-    LMTP_ASK_FORGET,    /* give up the letter and the recipients; either may not be there */
+    LMTP_ASK_FORGET,    /* give up the letter and the recipients, whichever are there */
     LMTP_ASK_TLS,       /* send the plan, throw away all input that has come, a half line too (RFC
                          * 3207 section 4.2), forget as above, begin TLS; answer when it is there,
                          * or end the connection */
@@ -113,22 +113,21 @@ struct lmtp_answer {
 enum lmtp_end {
     LMTP_END_NONE,     /* not yet: if the connection goes now, it was the peer or the world */
     LMTP_END_QUIT,     /* QUIT was answered */
-    LMTP_END_REFUSALS, /* too many mistakes, answered 421 */
-    LMTP_END_CHUNK,    /* a BDAT whose size cannot be read: what follows it cannot be told apart */
+    LMTP_END_MISTAKES, /* too many, answered 421 */
+    LMTP_END_CHUNK,    /* a BDAT without a size: where the next command begins cannot be known */
 };
 
-/* What is to be done when the bytes of a DATA or BDAT have gone by, or when there is room again.
- * Private to the files of the session. */
+/* What follows when the bytes of a DATA or BDAT have gone by, or when there is room again. Private
+ * to the files of the session. */
 enum lmtp_pending {
     LMTP_PENDING_NONE,
-    LMTP_PENDING_DATA,       /* bytes until CRLF.CRLF */
-    LMTP_PENDING_CHUNK,      /* bytes of a BDAT */
-    LMTP_PENDING_LAST_CHUNK, /* bytes of a BDAT LAST */
-    LMTP_PENDING_REFUSED,    /* bytes of a BDAT that gets `refusal` */
-    LMTP_PENDING_DELIVER,    /* results are told */
-    LMTP_PENDING_TOO_BIG,    /* each recipient is told that the message was too big */
-    LMTP_PENDING_RESET,      /* FORGET was asked by RSET */
-    LMTP_PENDING_LHLO,       /* FORGET was asked by LHLO */
+    LMTP_PENDING_DATA,         /* bytes up to CRLF.CRLF, then the results */
+    LMTP_PENDING_CHUNK,        /* bytes of a BDAT, then its 250 */
+    LMTP_PENDING_LAST_CHUNK,   /* bytes of a BDAT LAST, then the results */
+    LMTP_PENDING_REFUSED,      /* bytes of a BDAT, then `refusal` */
+    LMTP_PENDING_REFUSED_LAST, /* bytes of a BDAT LAST, then `refusal` for each recipient */
+    LMTP_PENDING_RESULTS,      /* recipients are told the world's results */
+    LMTP_PENDING_REFUSALS,     /* recipients are told `refusal` */
 };
 
 struct lmtp {
@@ -137,18 +136,19 @@ struct lmtp {
     enum lmtp_ask_kind asked;
     enum lmtp_pending pending;
     enum lmtp_end end;
-    struct span refusal; /* a constant text, for LMTP_PENDING_REFUSED */
+    struct span refusal; /* a constant of ours: why the message under way cannot be taken */
     struct dot_decoder decoder;
     uint64_t chunk_left;     /* octets of the BDAT under way that have not come yet */
     uint64_t message_octets; /* of the message so far, without stuffing and the end */
-    bool has_letter;         /* LMTP_ASK_DATA has begun one */
-    bool is_too_big;
-    bool is_utf8; /* MAIL had SMTPUTF8 */
+    bool is_wanted;          /* the bytes that come are a letter's */
+    bool is_held;            /* the world keeps recipients of this transaction, or a letter */
+    bool is_utf8;            /* MAIL had SMTPUTF8 */
+    bool is_mail_refused;    /* the last MAIL was: what was pipelined behind it is still coming */
     uint32_t recipient_count;
-    uint32_t answered_count; /* recipients of this message whose result was told */
-    uint32_t refusals;
+    uint32_t answered_count; /* recipients of this message who have been told */
+    uint32_t mistakes;
     uint32_t messages_count;   /* that came in whole, for the log */
-    uint32_t deliveries_count; /* recipients answered 250 after DATA or BDAT LAST, for the log */
+    uint32_t deliveries_count; /* recipients told 250 after DATA or BDAT LAST, for the log */
     uint16_t reverse_path_length;
     uint8_t client_name_length;
     uint8_t user_name_length;
@@ -193,9 +193,9 @@ enum lmtp_data_result {
  * ends it, RFC 5321 section 4.1.1.4); for BDAT octet by octet. Allowed only when the last ask was
  * LMTP_ASK_DATA. What lies behind the end is not touched: the next command begins there, and must
  * go to lmtp_line before more is read. `out_bytes` is at least 1; twice the input always suffices.
- * `out_count` is how many were written, which may be none, also with LMTP_DATA_END; bytes that are
- * not wanted, and those beyond message_octets_max, are taken and not written. `input` and `out`
- * must not overlap. The session keeps nothing of either. */
+ * `out_count` is how many were written, which may be none, also with LMTP_DATA_END: bytes that are
+ * not wanted, and those of a message that has become too big, are taken and not written. `input`
+ * and `out` must not overlap. The session keeps nothing of either. */
 enum lmtp_data_result lmtp_data(struct lmtp *session, struct span *input, char *out,
                                 size_t out_bytes, size_t *out_count);
 

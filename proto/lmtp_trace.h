@@ -27,8 +27,8 @@ struct lmtp_trace {
     bool has_received;
 
     struct span reverse_path; /* lmtp_reverse_path; empty: the null path <> */
-    struct span recipient;    /* the address of RCPT, for Delivered-To and Received */
-    bool has_one_recipient;   /* Received may say `for`: no other recipient is given away */
+    struct span recipient;    /* the address of RCPT, whose copy this is, for Delivered-To and
+                               * Received:    it gives away no other recipient */
 
     struct span client_name;    /* lmtp_client_name */
     struct span client_address; /* "192.0.2.1", "IPv6:2001:db8::1"; empty: a local socket */

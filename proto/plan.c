@@ -36,6 +36,11 @@ bool plan_has_room(const struct plan *plan, size_t text_bytes, uint32_t pieces)
     return text_bytes <= plan_text_room(plan) && pieces <= PLAN_PIECES_MAX - plan->piece_count;
 }
 
+bool plan_has_answer_room(const struct plan *plan)
+{
+    return plan_has_room(plan, PLAN_ANSWER_TEXT, PLAN_ANSWER_PIECES);
+}
+
 size_t plan_text_room(const struct plan *plan)
 {
     return PLAN_TEXT_MAX - plan->text_bytes;

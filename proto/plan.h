@@ -44,6 +44,9 @@ bool plan_is_empty(const struct plan *plan);
 /* Whether `text_bytes` in one text and `pieces` more pieces would fit. */
 bool plan_has_room(const struct plan *plan, size_t text_bytes, uint32_t pieces);
 
+/* Whether there is room for whatever a session answers to one line. */
+bool plan_has_answer_room(const struct plan *plan);
+
 /* The octets of text that would still fit. */
 size_t plan_text_room(const struct plan *plan);
 

@@ -66,12 +66,11 @@ static struct pop3_ask mark(struct pop3 *, const struct pop3_answer *, struct pl
 static struct pop3_ask body_came(struct pop3 *, const struct pop3_answer *, struct plan *);
 static struct pop3_ask top_came(struct pop3 *, const struct pop3_answer *, struct plan *);
 static struct pop3_ask committed(struct pop3 *, const struct pop3_answer *, struct plan *);
-static void must_have_answer_room(const struct plan *plan);
 
 struct pop3_ask pop3_begin(struct pop3 *session, const struct pop3_settings *settings,
                            struct span timestamp, struct plan *plan)
 {
-    must_have_answer_room(plan);
+    must(plan_has_answer_room(plan));
     must(timestamp.length <= POP3_TIMESTAMP_MAX);
     must(settings->apop == (timestamp.length > 0));
     pop3_login_begin(session, settings);
@@ -87,7 +86,7 @@ struct pop3_ask pop3_begin(struct pop3 *session, const struct pop3_settings *set
 struct pop3_ask pop3_line(struct pop3 *session, struct span line, struct plan *plan)
 {
     must(session->asked == POP3_ASK_LINE);
-    must_have_answer_room(plan);
+    must(plan_has_answer_room(plan));
     if (pop3_login_is_sasl(session)) {
         return pop3_login_sasl_line(session, line, plan);
     }
@@ -104,7 +103,7 @@ struct pop3_ask pop3_line(struct pop3 *session, struct span line, struct plan *p
 struct pop3_ask pop3_line_too_long(struct pop3 *session, struct plan *plan)
 {
     must(session->asked == POP3_ASK_LINE);
-    must_have_answer_room(plan);
+    must(plan_has_answer_room(plan));
     session->just_user = false;
     session->pending = POP3_PENDING_NONE;
     return pop3_reply_refusal(session, SPAN_LITERAL("The line is too long."), plan);
@@ -115,7 +114,7 @@ struct pop3_ask pop3_answer(struct pop3 *session, const struct pop3_answer *answ
 {
     must(answer->kind == session->asked);
     if (answer->kind != POP3_ASK_FACTS) {
-        must_have_answer_room(plan);
+        must(plan_has_answer_room(plan));
     }
     switch (answer->kind) {
     case POP3_ASK_ROOM:
@@ -389,9 +388,4 @@ static struct pop3_ask committed(struct pop3 *session, const struct pop3_answer 
     }
     pop3_reply_ok(session, SPAN_LITERAL("The marked messages are removed. Bye."), plan);
     return pop3_reply_close(session, POP3_END_QUIT);
-}
-
-static void must_have_answer_room(const struct plan *plan)
-{
-    must(plan_has_room(plan, PLAN_ANSWER_TEXT, PLAN_ANSWER_PIECES));
 }

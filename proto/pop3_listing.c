@@ -69,7 +69,7 @@ struct pop3_ask pop3_listing_facts(struct pop3 *session, const struct pop3_answe
 struct pop3_ask pop3_listing_room(struct pop3 *session, struct plan *plan)
 {
     /* Else we would ask for room for ever. */
-    must(plan_has_room(plan, PLAN_ANSWER_TEXT, PLAN_ANSWER_PIECES));
+    must(plan_has_answer_room(plan));
     return go_on(session, plan);
 }
 
@@ -103,7 +103,7 @@ static struct pop3_ask go_on(struct pop3 *session, struct plan *plan)
         session->pending = POP3_PENDING_NONE;
         return pop3_reply_next_line(session);
     }
-    if (!plan_has_room(plan, PLAN_ANSWER_TEXT, PLAN_ANSWER_PIECES)) {
+    if (!plan_has_answer_room(plan)) {
         return pop3_reply_ask(session, (struct pop3_ask){.kind = POP3_ASK_ROOM});
     }
     return ask_facts(session, window_size(session, plan));
