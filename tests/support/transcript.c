@@ -4,13 +4,10 @@
  */
 #include "tests/support/transcript.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static void read_all(struct session_world_bytes *bytes, const char *path);
-static bool take_text_line(struct span *text, struct span *out_line);
 static bool read_line(struct transcript *transcript, struct span line);
 static bool read_directive(struct transcript *transcript, struct span name, struct span rest);
 static bool read_setting(struct transcript *transcript, struct span name, struct span rest);
@@ -23,11 +20,6 @@ static bool read_end(struct transcript *transcript, struct span rest);
 static bool read_removed(struct transcript *transcript, struct span rest);
 static void end_message(struct transcript *transcript);
 static void end_step(struct transcript *transcript);
-static bool unescape(struct span text, struct session_world_bytes *out_bytes);
-static bool take_number(struct span *rest, uint32_t *out_number);
-static bool take_choice(struct span *rest, const char *const *choices, uint32_t *out_index);
-static void append_format(struct session_world_bytes *bytes, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
 
 struct transcript *transcript_open(const char *path)
 {
@@ -36,10 +28,10 @@ struct transcript *transcript_open(const char *path)
         exit(1);
     }
     session_world_init(&transcript->world);
-    read_all(&transcript->text, path);
+    transcript_text_read(&transcript->text, path);
     struct span rest = {transcript->text.bytes, transcript->text.length};
     struct span line;
-    for (uint32_t number = 1; take_text_line(&rest, &line); number++) {
+    for (uint32_t number = 1; transcript_text_line(&rest, &line); number++) {
         if (line.length > 0 && line.bytes[0] != '#' && !read_line(transcript, line)) {
             fprintf(stderr, "%s:%u: this is not in the format of a transcript: %.*s\n", path,
                     number, (int)line.length, line.bytes);
@@ -64,34 +56,6 @@ void transcript_close(struct transcript *transcript)
     free(transcript);
 }
 
-static void read_all(struct session_world_bytes *bytes, const char *path)
-{
-    FILE *file = fopen(path, "rb");
-    if (file == NULL) {
-        perror(path);
-        exit(1);
-    }
-    char block[4096];
-    size_t count;
-    while ((count = fread(block, 1, sizeof(block), file)) > 0) {
-        session_world_append(bytes, (struct span){block, count});
-    }
-    fclose(file);
-}
-
-static bool take_text_line(struct span *text, struct span *out_line)
-{
-    if (text->length == 0) {
-        return false;
-    }
-    const char *end = memchr(text->bytes, '\n', text->length);
-    size_t length = end != NULL ? (size_t)(end - text->bytes) : text->length;
-    size_t used = end != NULL ? length + 1 : length;
-    *out_line = (struct span){text->bytes, length};
-    *text = (struct span){text->bytes + used, text->length - used};
-    return true;
-}
-
 static bool read_line(struct transcript *transcript, struct span line)
 {
     struct span rest = line;
@@ -109,12 +73,12 @@ static bool read_line(struct transcript *transcript, struct span line)
     }
     if (is_client || is_server) {
         struct session_world_bytes *bytes = is_client ? &transcript->input : &transcript->expected;
-        bool is_good = unescape(rest, bytes);
+        bool is_good = transcript_text_unescape(rest, bytes);
         session_world_append(bytes, SPAN_LITERAL("\r\n"));
         return is_good;
     }
     if (span_equal(mark, SPAN_LITERAL("c:"))) {
-        return unescape(rest, &transcript->input);
+        return transcript_text_unescape(rest, &transcript->input);
     }
     return mark.length > 1 && mark.bytes[0] == '@' && read_directive(transcript, mark, rest);
 }
@@ -174,7 +138,7 @@ static bool read_account(struct transcript *transcript, struct span rest)
 {
     struct session_world_bytes *secret = &transcript->secrets[transcript->world.account_count];
     struct span name = span_take_word(&rest);
-    if (!unescape(rest, secret)) {
+    if (!transcript_text_unescape(rest, secret)) {
         return false;
     }
     session_world_add_account(&transcript->world, name,
@@ -186,7 +150,7 @@ static bool read_account(struct transcript *transcript, struct span rest)
 static bool read_messages(struct transcript *transcript, struct span rest)
 {
     uint32_t count;
-    if (!take_number(&rest, &count)) {
+    if (!transcript_text_number(&rest, &count)) {
         return false;
     }
     for (uint32_t i = 1; i <= count; i++) {
@@ -203,17 +167,17 @@ static bool read_listing(struct transcript *transcript, struct span rest)
 {
     static const char *const kinds[] = {"list", "uidl", NULL};
     uint32_t kind, first, last;
-    if (!take_choice(&rest, kinds, &kind) || !take_number(&rest, &first) ||
-        !take_number(&rest, &last) || last > transcript->world.message_count) {
+    if (!transcript_text_choice(&rest, kinds, &kind) || !transcript_text_number(&rest, &first) ||
+        !transcript_text_number(&rest, &last) || last > transcript->world.message_count) {
         return false;
     }
     for (uint32_t number = first; number <= last; number++) {
         const struct mail_fact *fact = &transcript->world.messages[number - 1].fact;
         if (kind == 0) {
-            append_format(&transcript->expected, "%u %u\r\n", number, fact->octets);
+            transcript_text_append(&transcript->expected, "%u %u\r\n", number, fact->octets);
         } else {
-            append_format(&transcript->expected, "%u %.*s\r\n", number, fact->uidl_length,
-                          fact->uidl);
+            transcript_text_append(&transcript->expected, "%u %.*s\r\n", number, fact->uidl_length,
+                                   fact->uidl);
         }
     }
     return true;
@@ -236,8 +200,8 @@ static bool read_fault(struct transcript *transcript, struct span rest)
                                           [MAIL_NO_SPACE] = "no-space",
                                           NULL};
     uint32_t kind, at, result;
-    if (!take_choice(&rest, kinds, &kind) || !take_number(&rest, &at) ||
-        !take_choice(&rest, results, &result)) {
+    if (!transcript_text_choice(&rest, kinds, &kind) || !transcript_text_number(&rest, &at) ||
+        !transcript_text_choice(&rest, results, &result)) {
         return false;
     }
     transcript->world.faults[kind] = (struct session_world_fault){at, (enum mail_result)result};
@@ -247,8 +211,8 @@ static bool read_fault(struct transcript *transcript, struct span rest)
 static bool read_refusals(struct transcript *transcript, struct span rest)
 {
     struct pop3_settings *settings = &transcript->world.settings;
-    return take_number(&rest, &settings->refusals_before_login_max) &&
-           take_number(&rest, &settings->refusals_after_login_max);
+    return transcript_text_number(&rest, &settings->refusals_before_login_max) &&
+           transcript_text_number(&rest, &settings->refusals_after_login_max);
 }
 
 static bool read_end(struct transcript *transcript, struct span rest)
@@ -259,7 +223,7 @@ static bool read_end(struct transcript *transcript, struct span rest)
                                        [POP3_END_REFUSALS] = "refusals",
                                        NULL};
     uint32_t end;
-    if (!take_choice(&rest, ends, &end)) {
+    if (!transcript_text_choice(&rest, ends, &end)) {
         return false;
     }
     transcript->is_closed = true;
@@ -271,7 +235,7 @@ static bool read_removed(struct transcript *transcript, struct span rest)
 {
     uint32_t number;
     while (rest.length > 0) {
-        if (!take_number(&rest, &number) || number > transcript->world.message_count) {
+        if (!transcript_text_number(&rest, &number) || number > transcript->world.message_count) {
             return false;
         }
         transcript->removed[(number - 1) / 64] |= 1ULL << ((number - 1) % 64);
@@ -300,64 +264,4 @@ static void end_step(struct transcript *transcript)
     transcript->steps[transcript->step_count] =
         (struct transcript_step){transcript->input.length, transcript->expected.length};
     transcript->step_count++;
-}
-
-static bool unescape(struct span text, struct session_world_bytes *out_bytes)
-{
-    for (size_t i = 0; i < text.length; i++) {
-        char byte = text.bytes[i];
-        unsigned repeat = 1;
-        if (byte == '\\') {
-            char copy[16] = "";
-            size_t length = text.length - i - 1;
-            memcpy(copy, text.bytes + i + 1, length < 15 ? length : 15);
-            int used = 0;
-            unsigned value = 0;
-            if (copy[0] == 'r' || copy[0] == 'n' || copy[0] == '\\') {
-                byte = copy[0] == 'r' ? '\r' : copy[0] == 'n' ? '\n' : '\\';
-                used = 1;
-            } else if (copy[0] == 'x' && sscanf(copy, "x%2x%n", &value, &used) == 1 && used == 3) {
-                byte = (char)value;
-            } else if (sscanf(copy, "{%u*%c}%n", &repeat, &byte, &used) != 2 || used == 0) {
-                return false;
-            }
-            i += (size_t)used;
-        }
-        for (; repeat > 0; repeat--) {
-            session_world_append(out_bytes, (struct span){&byte, 1});
-        }
-    }
-    return true;
-}
-
-static bool take_number(struct span *rest, uint32_t *out_number)
-{
-    uint64_t number;
-    if (!span_number(span_take_word(rest), &number) || number > UINT32_MAX) {
-        return false;
-    }
-    *out_number = (uint32_t)number;
-    return true;
-}
-
-static bool take_choice(struct span *rest, const char *const *choices, uint32_t *out_index)
-{
-    struct span word = span_take_word(rest);
-    for (uint32_t i = 0; choices[i] != NULL; i++) {
-        if (span_equal(word, span_of(choices[i]))) {
-            *out_index = i;
-            return true;
-        }
-    }
-    return false;
-}
-
-static void append_format(struct session_world_bytes *bytes, const char *format, ...)
-{
-    char text[256];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(text, sizeof(text), format, arguments);
-    va_end(arguments);
-    session_world_append(bytes, span_of(text));
 }

@@ -8,6 +8,7 @@
 #define RINGPOST_TESTS_SUPPORT_TRANSCRIPT_H
 
 #include "tests/support/session_world.h"
+#include "tests/support/transcript_text.h"
 
 /* The format, a line each; `#` begins a comment line:
  *
@@ -28,15 +29,6 @@
  *
  * In C, c, S and @account: \r \n \\ \xHH, and \{300*a} for 300 letters a.
  */
-
-/* Far more than anybody would want to read. */
-#define TRANSCRIPT_STEPS_MAX 256
-
-/* Up to here the client has spoken, up to there the server has answered. */
-struct transcript_step {
-    size_t input_length;
-    size_t expected_length;
-};
 
 struct transcript {
     struct session_world world;
