@@ -135,6 +135,9 @@ static bool read_chunk(struct span argument, struct chunk *out_chunk)
     if (!span_number(span_take_word(&rest), &out_chunk->octets)) {
         return false;
     }
+    while (rest.length > 0 && rest.bytes[0] == ' ') {
+        rest = (struct span){rest.bytes + 1, rest.length - 1};
+    }
     out_chunk->is_last = span_equal_ignoring_case(rest, SPAN_LITERAL("LAST"));
     out_chunk->is_good = rest.length == 0 || out_chunk->is_last;
     return true;

@@ -50,7 +50,7 @@ struct lmtp_ask lmtp_envelope_mail(struct lmtp *session, const struct lmtp_comma
     if (path.address.length > 0) {
         memcpy(session->reverse_path, path.address.bytes, path.address.length);
     }
-    return lmtp_reply(session, SPAN_LITERAL("250 2.1.0 Good; for whom?"), plan);
+    return lmtp_reply(session, SPAN_LITERAL("250 2.1.0 Good."), plan);
 }
 
 struct lmtp_ask lmtp_envelope_rcpt(struct lmtp *session, const struct lmtp_command *command,
