@@ -34,8 +34,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
     if (count < HEAD_BYTES) {
         return 0;
     }
-    struct lmtp_world *world = malloc(sizeof(*world));
-    must(world != NULL);
+    static struct lmtp_world the_world;
+    struct lmtp_world *world = &the_world;
     lmtp_world_init(world);
     set_up(world, bytes);
     struct span input = {(const char *)bytes + HEAD_BYTES, count - HEAD_BYTES};
@@ -56,7 +56,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
     free(output.bytes);
     free(record.bytes);
     lmtp_world_fini(world);
-    free(world);
     return 0;
 }
 

@@ -38,7 +38,7 @@ static void record(struct lmtp_world *world, struct span before, struct span tex
 
 void lmtp_world_init(struct lmtp_world *world)
 {
-    memset(world, 0, sizeof(*world));
+    memset(world, 0, offsetof(struct lmtp_world, recipients));
     world->settings = (struct lmtp_settings){
         .host_name = SPAN_LITERAL("mail.example.org"),
         .users = {.format = LMTP_USER_LOCAL_PART, .delimiter = '+'},

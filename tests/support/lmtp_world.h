@@ -53,7 +53,6 @@ struct lmtp_world {
     struct session_world_bytes record; /* of what the store did:
                                         * "from <PATH>" LF, the message, "to USER <ADDRESS>" LF for
                                         * each who got it, and "forgotten" LF */
-    struct lmtp_world_recipient recipients[LMTP_WORLD_RECIPIENTS_MAX];
     uint32_t recipient_count;
     uint32_t delivered_count; /* recipients of the message under way whose result was told */
     struct session_world_bytes letter;
@@ -68,6 +67,7 @@ struct lmtp_world {
     struct line line;
     char line_buffer[LMTP_LINE_MAX];
     struct plan plan;
+    struct lmtp_world_recipient recipients[LMTP_WORLD_RECIPIENTS_MAX]; /* not cleared: large */
 };
 
 /* Users joe and ann, a maildrop "full" that is full at RCPT, local parts as names with '+' as
