@@ -35,7 +35,8 @@ struct lmtp_settings {
     uint32_t mistakes_max;       /* the n-th mistake ends the connection with 421, n from 1 on. No
                                   * mistakes are recipients and messages that are not taken, and
                                   * what was pipelined behind them */
-    bool starttls;               /* announce and accept STARTTLS; never where TLS is on already */
+    bool full_is_passing; /* mail for a full maildrop is to be tried again: 452 4.2.2, not 552 */
+    bool starttls;        /* announce and accept STARTTLS; never where TLS is on already */
 };
 
 /* The way of a session: lmtp_begin says the greeting and asks for a line; then lmtp_line and
@@ -93,7 +94,7 @@ struct lmtp_ask {
 enum lmtp_recipient_result {
     LMTP_RECIPIENT_GOOD,      /* 250 2.1.5: the world keeps him */
     LMTP_RECIPIENT_UNKNOWN,   /* 550 5.1.1: nobody has this name */
-    LMTP_RECIPIENT_FULL,      /* 552 5.2.2: his quota is used up */
+    LMTP_RECIPIENT_FULL,      /* 552 5.2.2, or 452 4.2.2: his quota is used up */
     LMTP_RECIPIENT_TEMPORARY, /* 451 4.3.0: who knows; the sender tries again */
 };
 
@@ -101,9 +102,9 @@ enum lmtp_recipient_result {
 struct lmtp_answer {
     enum lmtp_ask_kind kind;
     enum lmtp_recipient_result recipient; /* LMTP_ASK_RECIPIENT */
-    /* LMTP_ASK_DELIVER: MAIL_DONE 250 2.0.0, and then the mail is durable; MAIL_FULL 552 5.2.2;
-     * MAIL_TOO_BIG 552 5.3.4; MAIL_NO_SPACE 452 4.3.1; MAIL_TEMPORARY and MAIL_IN_USE 451 4.3.0;
-     * MAIL_PERMANENT 554 5.3.0. Never MAIL_LATER. */
+    /* LMTP_ASK_DELIVER: MAIL_DONE 250 2.0.0, and then the mail is durable; MAIL_FULL 552 5.2.2 or
+     * 452 4.2.2; MAIL_TOO_BIG 552 5.3.4; MAIL_NO_SPACE 452 4.3.1; MAIL_TEMPORARY and MAIL_IN_USE
+     * 451 4.3.0; MAIL_PERMANENT 554 5.3.0. Never MAIL_LATER. */
     enum mail_result result;
     /* LMTP_ASK_TLS: from here on; must outlive the session. */
     const struct lmtp_settings *settings;

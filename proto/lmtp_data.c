@@ -27,7 +27,7 @@ static void take_stuffed(struct lmtp *session, struct span *input, char *out, si
                          size_t *out_count);
 static size_t smaller(uint64_t one, uint64_t other);
 static struct lmtp_ask tell_next(struct lmtp *session, struct plan *plan);
-static struct span result_text(enum mail_result result);
+static struct span result_text(const struct lmtp *session, enum mail_result result);
 
 #define NO_SENDER    SPAN_LITERAL("503 5.5.1 Say MAIL first.")
 #define NO_RECIPIENT SPAN_LITERAL("503 5.5.1 No recipient was accepted.")
@@ -115,7 +115,7 @@ struct lmtp_ask lmtp_data_came(struct lmtp *session, struct plan *plan)
 struct lmtp_ask lmtp_data_delivered(struct lmtp *session, const struct lmtp_answer *answer,
                                     struct plan *plan)
 {
-    lmtp_reply_say(result_text(answer->result), plan);
+    lmtp_reply_say(result_text(session, answer->result), plan);
     session->deliveries_count += answer->result == MAIL_DONE;
     session->answered_count++;
     return tell_next(session, plan);
@@ -241,13 +241,13 @@ static struct lmtp_ask tell_next(struct lmtp *session, struct plan *plan)
     return lmtp_reply_forget(session);
 }
 
-static struct span result_text(enum mail_result result)
+static struct span result_text(const struct lmtp *session, enum mail_result result)
 {
     switch (result) {
     case MAIL_DONE:
         return SPAN_LITERAL("250 2.0.0 Delivered.");
     case MAIL_FULL:
-        return SPAN_LITERAL("552 5.2.2 The maildrop is full.");
+        return lmtp_reply_full(session);
     case MAIL_TOO_BIG:
         return LMTP_DATA_TOO_BIG;
     case MAIL_NO_SPACE:

@@ -82,7 +82,7 @@ struct lmtp_ask lmtp_envelope_judged(struct lmtp *session, const struct lmtp_ans
     case LMTP_RECIPIENT_UNKNOWN:
         return lmtp_reply(session, UNKNOWN, plan);
     case LMTP_RECIPIENT_FULL:
-        return lmtp_reply(session, SPAN_LITERAL("552 5.2.2 The maildrop is full."), plan);
+        return lmtp_reply(session, lmtp_reply_full(session), plan);
     case LMTP_RECIPIENT_TEMPORARY:
         return lmtp_reply(session, SPAN_LITERAL("451 4.3.0 This cannot be told now; try again."),
                           plan);

@@ -40,6 +40,13 @@ struct lmtp_ask lmtp_reply_ask(struct lmtp *session, struct lmtp_ask ask)
     return ask;
 }
 
+struct span lmtp_reply_full(const struct lmtp *session)
+{
+    return session->settings->full_is_passing
+               ? SPAN_LITERAL("452 4.2.2 The maildrop is full; try again later.")
+               : SPAN_LITERAL("552 5.2.2 The maildrop is full.");
+}
+
 struct lmtp_ask lmtp_reply_close(struct lmtp *session, enum lmtp_end end)
 {
     session->state = LMTP_ENDED;

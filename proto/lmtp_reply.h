@@ -25,6 +25,9 @@ struct lmtp_ask lmtp_reply_next_line(struct lmtp *session);
 /* Asks, and remembers what was asked. */
 struct lmtp_ask lmtp_reply_ask(struct lmtp *session, struct lmtp_ask ask);
 
+/* What is said of a full maildrop. */
+struct span lmtp_reply_full(const struct lmtp *session);
+
 /* Ends the session. */
 struct lmtp_ask lmtp_reply_close(struct lmtp *session, enum lmtp_end end);
 

@@ -16,6 +16,7 @@ static bool read_size(struct lmtp_transcript *transcript, struct span rest);
 static bool read_recipients(struct lmtp_transcript *transcript, struct span rest);
 static bool read_mistakes(struct lmtp_transcript *transcript, struct span rest);
 static bool read_starttls(struct lmtp_transcript *transcript, struct span rest);
+static bool read_full(struct lmtp_transcript *transcript, struct span rest);
 static bool read_tls(struct lmtp_transcript *transcript, struct span rest);
 static bool read_end(struct lmtp_transcript *transcript, struct span rest);
 static bool append_line(struct session_world_bytes *bytes, struct span text, struct span end);
@@ -95,6 +96,7 @@ static bool read_directive(struct lmtp_transcript *transcript, struct span name,
         {"@recipients", read_recipients},
         {"@mistakes", read_mistakes},
         {"@starttls", read_starttls},
+        {"@full-is-passing", read_full},
         {"@tls", read_tls},
         {"@end", read_end},
     };
@@ -182,6 +184,12 @@ static bool read_mistakes(struct lmtp_transcript *transcript, struct span rest)
 static bool read_starttls(struct lmtp_transcript *transcript, struct span rest)
 {
     transcript->world.settings.starttls = true;
+    return rest.length == 0;
+}
+
+static bool read_full(struct lmtp_transcript *transcript, struct span rest)
+{
+    transcript->world.settings.full_is_passing = true;
     return rest.length == 0;
 }
 

@@ -21,7 +21,7 @@
  *   @greeting          the server's first line and LHLO with its answer, as nearly all begin
  *   @user max good full   one more user: the answer to RCPT, and the result of a delivery
  *   @users whole-address -    names are whole addresses, delimiter '-'
- *   @size 1000   @recipients 3   @mistakes 5   @starttls
+ *   @size 1000   @recipients 3   @mistakes 5   @starttls   @full-is-passing
  *   @tls               what the client says from here on is under TLS, which STARTTLS has begun
  *   @end quit          how it ends: quit, mistakes, chunk; not there: it stays open
  *
