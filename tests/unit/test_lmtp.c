@@ -331,6 +331,29 @@ Test(lmtp, a_thousand_recipients_and_one_more)
     free(world);
 }
 
+/* Wherever a connection is cut, a message that has not ended is nothing. */
+Test(lmtp, nothing_is_delivered_before_the_last_octet)
+{
+    static const char *const messages[] = {"DATA\r\nx\r\n.y\r\n..\r\n.\r\n", "DATA\r\n.\r\n",
+                                           "BDAT 2\r\nx\nBDAT 9 LAST\r\n0.\r\n.\r\n67",
+                                           "BDAT 0 LAST\r\n"};
+    struct lmtp_world *world = malloc(sizeof(*world));
+    lmtp_world_init(world);
+    for (size_t i = 0; i < sizeof(messages) / sizeof(messages[0]); i++) {
+        for (size_t length = 0; length <= strlen(messages[i]); length++) {
+            lmtp_world_begin(world);
+            lmtp_world_feed(world, SPAN_LITERAL("LHLO x\r\nMAIL FROM:<>\r\nRCPT TO:<joe>\r\n"));
+            lmtp_world_feed(world, (struct span){messages[i], length});
+            unsigned delivered = length == strlen(messages[i]);
+            cr_assert(count_in(lmtp_world_record(world), "to joe") == delivered, "%zu, %zu", i,
+                      length);
+            cr_assert(count_in(lmtp_world_output(world), "Delivered") == delivered);
+        }
+    }
+    lmtp_world_fini(world);
+    free(world);
+}
+
 /* 30 MB, in one line of 10 MB and many others, in constant memory. */
 Test(lmtp, a_large_message_passes_in_blocks)
 {
