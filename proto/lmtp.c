@@ -89,6 +89,7 @@ struct lmtp_ask lmtp_line_too_long(struct lmtp *session, struct plan *plan)
 {
     must(session->asked == LMTP_ASK_LINE);
     must(plan_has_answer_room(plan));
+    session->is_mail_refused = session->is_mail_refused || session->state == LMTP_GREETED;
     return lmtp_reply_mistake(session, SPAN_LITERAL("500 5.5.2 The line is too long."), plan);
 }
 
@@ -148,6 +149,7 @@ static void begin(struct lmtp *session, const struct lmtp_settings *settings)
 static struct lmtp_ask refuse_line(struct lmtp *session, enum lmtp_command_result result,
                                    const struct lmtp_command *command, struct plan *plan)
 {
+    session->is_mail_refused = session->is_mail_refused || session->state == LMTP_GREETED;
     switch (result) {
     case LMTP_COMMAND_HAS_NUL:
         return lmtp_reply_mistake(
@@ -157,7 +159,6 @@ static struct lmtp_ask refuse_line(struct lmtp *session, enum lmtp_command_resul
     case LMTP_COMMAND_OUT_OF_ORDER:
         return refuse_order(session, command, plan);
     case LMTP_COMMAND_TOO_FEW:
-        session->is_mail_refused = session->is_mail_refused || command->kind == LMTP_COMMAND_MAIL;
         return lmtp_reply_mistake(session, SPAN_LITERAL("501 5.5.4 An argument is missing."), plan);
     case LMTP_COMMAND_TOO_MANY:
         return lmtp_reply_mistake(session, SPAN_LITERAL("501 5.5.4 There are too many arguments."),

@@ -144,7 +144,8 @@ struct lmtp {
     bool is_wanted;          /* the bytes that come are a letter's */
     bool is_held;            /* the world keeps recipients of this transaction, or a letter */
     bool is_utf8;            /* MAIL had SMTPUTF8 */
-    bool is_mail_refused;    /* the last MAIL was: what was pipelined behind it is still coming */
+    bool is_mail_refused;    /* a MAIL was, or a line that may have been one: what was pipelined
+                              * behind it is still coming */
     uint32_t recipient_count;
     uint32_t answered_count; /* recipients of this message who have been told */
     uint32_t mistakes;

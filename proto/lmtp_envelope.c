@@ -150,8 +150,8 @@ static bool is_keyword(const struct lmtp_parameter *parameter, struct span keywo
     return span_equal_ignoring_case(parameter->keyword, keyword);
 }
 
-/* Leaves the user's name in the session. The limit comes last, so that nobody is told to try later
- * what can never be. */
+/* Leaves the user's name in the session. The limit comes last, so that a client is not told to try
+ * later with what can never be an address. */
 static struct span judge_recipient(struct lmtp *session, struct span rest, struct lmtp_path *path)
 {
     switch (lmtp_path_take(&rest, path)) {
