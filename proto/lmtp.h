@@ -196,8 +196,8 @@ enum lmtp_data_result {
  * LMTP_ASK_DATA. What lies behind the end is not touched: the next command begins there, and must
  * go to lmtp_line before more is read. `out_bytes` is at least 1; twice the input always suffices.
  * `out_count` is how many were written, which may be none, also with LMTP_DATA_END: bytes that are
- * not wanted, and those of a message that has become too big, are taken and not written. `input`
- * and `out` must not overlap. The session keeps nothing of either. */
+ * not wanted, and those of a message that has become too big, are taken at once and not written.
+ * `input` and `out` must not overlap. The session keeps nothing of either. */
 enum lmtp_data_result lmtp_data(struct lmtp *session, struct span *input, char *out,
                                 size_t out_bytes, size_t *out_count);
 

@@ -112,6 +112,7 @@ Test(lmtp, what_the_head_lines_need_is_kept)
     cr_assert(span_equal(lmtp_reverse_path(&session), SPAN_LITERAL("Some.Body@b.example")));
     cr_assert(lmtp_is_utf8(&session));
     say("RSET");
+    cr_assert(lmtp_reverse_path(&session).length == 0 && !lmtp_is_utf8(&session));
     say("MAIL FROM:<>");
     cr_assert(lmtp_reverse_path(&session).length == 0 && !lmtp_is_utf8(&session));
 }
@@ -176,6 +177,26 @@ Test(lmtp, no_more_is_written_than_there_is_room)
         answer((struct lmtp_answer){.kind = LMTP_ASK_DELIVER});
     }
     guarded_fini(&guarded);
+}
+
+/* Who gets no bytes must be able to tell that all were taken. */
+Test(lmtp, what_is_not_written_is_taken_at_once)
+{
+    settings.message_octets_max = 3;
+    begin_message(1);
+    say("DATA");
+    char out[1];
+    size_t count;
+    struct span input = SPAN_LITERAL("0123456789");
+    for (unsigned i = 0; i < 3; i++) {
+        cr_assert(lmtp_data(&session, &input, out, sizeof(out), &count) == LMTP_DATA_MORE);
+        cr_assert(count == 1 && input.length == 9 - i);
+    }
+    cr_assert(lmtp_data(&session, &input, out, sizeof(out), &count) == LMTP_DATA_MORE);
+    cr_assert(count == 0 && input.length == 0);
+    input = SPAN_LITERAL("ab\r\n.\r\nQUIT");
+    cr_assert(lmtp_data(&session, &input, out, sizeof(out), &count) == LMTP_DATA_END);
+    cr_assert(count == 0 && span_equal(input, SPAN_LITERAL("QUIT")));
 }
 
 Test(lmtp, chunks_are_one_letter)
