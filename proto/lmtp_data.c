@@ -43,7 +43,7 @@ struct lmtp_ask lmtp_data_data(struct lmtp *session, const struct lmtp_command *
     return ask_for_bytes(session, LMTP_PENDING_DATA, true);
 }
 
-/* Where a chunk cannot be told from commands, nothing after it may be read (RFC 3030 section 4). */
+/* Where a chunk cannot be told from commands, nothing after it may be read. */
 struct lmtp_ask lmtp_data_bdat(struct lmtp *session, const struct lmtp_command *command,
                                struct plan *plan)
 {
