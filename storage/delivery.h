@@ -10,16 +10,21 @@
 #ifndef RINGPOST_STORAGE_DELIVERY_H
 #define RINGPOST_STORAGE_DELIVERY_H
 
-#include "proto/dot.h"
 #include "proto/span.h"
+#include "storage/letter.h"
 #include "storage/native_index.h"
 #include "storage/users.h"
 
 /* Messages of one batch; 512 records of 128 bytes are a quarter of the scratch memory. */
 #define DELIVERY_BATCH_MAX 512
 
+/* Bytes of the lines that are put in front of a letter. */
+#define DELIVERY_HEAD_MAX 8192
+
 struct delivery_limits {
-    uint64_t message_octets_max; /* a larger message is MAIL_TOO_BIG; at most 4,000,000,000 */
+    uint64_t message_octets_max; /* a larger message is MAIL_TOO_BIG; at most 4,000,000,000. Letters
+                                  * have their own limit, and are not measured again */
+    uint64_t octets_max;         /* of the maildrop with the message, else MAIL_FULL; 0: none */
     uint32_t messages_max;       /* of the maildrop with the message, else MAIL_FULL */
 };
 
@@ -56,6 +61,20 @@ enum mail_result delivery_begin(struct delivery *delivery, const struct disk_acc
  * After a failure the message must be given up with delivery_message_cancel. */
 enum mail_result delivery_write(struct delivery *delivery, struct span raw);
 
+/* Appends a letter that has ended, with the lines `head` in front of it, as a message of the batch.
+ * `head` is finished: each of its lines ends in CRLF, none is empty or begins with a dot; at most
+ * DELIVERY_HEAD_MAX bytes; it may be empty. The message lies directly behind the one before it,
+ * whatever its size. `uidl` as for delivery_message_end; not while another message is under way.
+ * MAIL_FULL by the quota and MAIL_TOO_BIG where a record cannot hold its size: then this message is
+ * not in the batch, and the batch goes on. Also with MAIL_TEMPORARY because the letter could not be
+ * read. Where the maildrop could not be written the batch has failed, and delivery_commit says so
+ * again. */
+enum mail_result delivery_add(struct delivery *delivery, const struct letter *letter,
+                              struct span head, struct span uidl, uint32_t time_s);
+
+/* Other limits from the next message on. */
+void delivery_use_limits(struct delivery *delivery, const struct delivery_limits *limits);
+
 /* Ends the message: it now belongs to the batch. `uidl` must be 1..MAIL_UIDL_MAX characters of
  * 0x21..0x7E and new in this maildrop; uidl_make makes one. An empty message is allowed. */
 enum mail_result delivery_message_end(struct delivery *delivery, struct span uidl, uint32_t time_s);
@@ -72,6 +91,13 @@ enum mail_result delivery_commit(struct delivery *delivery);
 
 /* Gives up what has not been committed, frees the lock and closes. */
 void delivery_end(struct delivery *delivery);
+
+/* Whether a message of `octets` would be within the quota just now: an early answer for a sender,
+ * before he sends it. Takes no lock and makes nothing; a missing maildrop is empty. MAIL_DONE,
+ * MAIL_FULL, or MAIL_LATER with DISK_NOW; on any fault MAIL_DONE, for the delivery will meet it and
+ * say more. */
+enum mail_result delivery_check_quota(const struct disk_access *access, const char *path,
+                                      const struct delivery_limits *limits, uint64_t octets);
 
 /* A UIDL of 24 characters from the time and 64 random bits: never reused, even when a crash takes
  * an unanswered delivery back that a session has already seen. `out_uidl` gets no NUL. */

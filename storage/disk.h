@@ -41,6 +41,10 @@ int disk_open(struct disk *disk, const char *path, enum disk_mode mode,
               enum disk_patience patience);
 void disk_close(struct disk *disk, int file);
 
+/* Makes an empty file without a name in the store, for reading and writing; closing it, or the
+ * death of the process, frees its space. May wait. */
+int disk_open_temporary(struct disk *disk);
+
 /* The size in bytes, or -errno. */
 int64_t disk_size(struct disk *disk, int file);
 
