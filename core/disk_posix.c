@@ -44,7 +44,8 @@
 
 struct disk {
     int root;
-    struct check_cache *checks; /* or NULL */
+    struct check_cache *checks;  /* or NULL */
+    atomic_uint temporary_count; /* names tried by disk_posix_open_removed */
 };
 
 static int open_beneath(const struct disk *disk, const char *path, int flags, uint64_t resolve);
@@ -75,9 +76,10 @@ int disk_open(struct disk *disk, const char *path, enum disk_mode mode, enum dis
 
 static int open_beneath(const struct disk *disk, const char *path, int flags, uint64_t resolve)
 {
+    bool makes_file = (flags & O_CREAT) != 0 || (flags & O_TMPFILE) == O_TMPFILE;
     struct open_how how = {
         .flags = (unsigned)(flags | O_CLOEXEC),
-        .mode = (flags & O_CREAT) != 0 ? FILE_MODE : 0,
+        .mode = makes_file ? FILE_MODE : 0,
         .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | resolve,
     };
     /* Times of access are worth nothing here and cost a look at the clock for each read. Only the
@@ -98,6 +100,28 @@ void disk_close(struct disk *disk, int file)
 {
     (void)disk;
     close(file);
+}
+
+int disk_open_temporary(struct disk *disk)
+{
+    const int file = open_beneath(disk, ".", O_TMPFILE | O_RDWR | O_EXCL, 0);
+    const bool has_none = file == -EOPNOTSUPP || file == -EISDIR || file == -EINVAL;
+    return has_none ? disk_posix_open_removed(disk) : file;
+}
+
+/* The names are only for those that do the same in this instant, or did and were killed. */
+int disk_posix_open_removed(struct disk *disk)
+{
+    int file;
+    do {
+        char name[64];
+        snprintf(name, sizeof name, "temporary-%d-%u", (int)getpid(),
+                 atomic_fetch_add_explicit(&disk->temporary_count, 1, memory_order_relaxed));
+        file = open_beneath(disk, name, O_RDWR | O_CREAT | O_EXCL, 0);
+        if (file >= 0)
+            (void)unlinkat(disk->root, name, 0);
+    } while (file == -EEXIST);
+    return file;
 }
 
 int64_t disk_size(struct disk *disk, int file)

@@ -20,6 +20,10 @@ void disk_posix_close(struct disk **disk);
  * or there is no memory, nothing is remembered. */
 void disk_posix_remember_checks(struct disk *disk, uint32_t entries, uint32_t keep_s);
 
+/* disk_open_temporary on a file system that has no files without a name (O_TMPFILE), such as NFS: a
+ * file beside the sentinel whose name is removed at once. */
+int disk_posix_open_removed(struct disk *disk);
+
 /* Whether `bytes` from `offset` on can be sent without waiting for a device: cachestat(2) (kernel
  * 6.5), else a read with RWF_NOWAIT into `scratch`. */
 bool disk_posix_is_resident(int file, uint64_t offset, uint64_t bytes, char *scratch);

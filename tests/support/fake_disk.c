@@ -66,6 +66,7 @@ struct disk {
 
 static int begin(struct disk *disk, enum fake_call call);
 static int begin_patiently(struct disk *disk, enum fake_call call, enum disk_patience patience);
+static int open_handle(struct disk *disk, int file, bool writable);
 static struct fake_file *file_of(struct disk *disk, int handle);
 static struct name *find(struct names *names, const char *path);
 static int new_file(struct disk *disk);
@@ -93,10 +94,14 @@ int disk_open(struct disk *disk, const char *path, enum disk_mode mode, enum dis
     } else if (mode == DISK_CREATE_NEW) {
         fake_file_truncate(&disk->files[name->file], 0);
     }
+    return open_handle(disk, name->file, mode != DISK_READ);
+}
+
+static int open_handle(struct disk *disk, int file, bool writable)
+{
     for (int handle = 0; handle < HANDLES_MAX; handle++) {
         if (disk->handles[handle].file == NO_FILE) {
-            disk->handles[handle] =
-                (struct handle){.file = name->file, .writable = mode != DISK_READ};
+            disk->handles[handle] = (struct handle){.file = file, .writable = writable};
             return handle;
         }
     }
@@ -110,6 +115,13 @@ void disk_close(struct disk *disk, int file)
         return;
     require(file >= 0 && file < HANDLES_MAX && disk->handles[file].file != NO_FILE);
     disk->handles[file] = (struct handle){.file = NO_FILE};
+}
+
+/* Its place in `files` is used up: tests make few of them. */
+int disk_open_temporary(struct disk *disk)
+{
+    int result = begin(disk, FAKE_OPEN_TEMPORARY);
+    return result < 0 ? result : open_handle(disk, new_file(disk), true);
 }
 
 int64_t disk_size(struct disk *disk, int file)

@@ -14,6 +14,7 @@
 
 enum fake_call {
     FAKE_OPEN,
+    FAKE_OPEN_TEMPORARY,
     FAKE_CLOSE,
     FAKE_SIZE,
     FAKE_READ,

@@ -2,6 +2,7 @@
 #include "core/disk_posix.h"
 
 #include <criterion/criterion.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -335,5 +336,57 @@ Test(disk_posix, what_was_checked_is_known_while_it_is_in_memory)
     if (posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED) == 0 &&
         !disk_posix_is_resident(file, 0, 8192, NULL))
         cr_expect_not(disk_is_checked(disk, file, 0, 8192, 77));
+    disk_close(disk, file);
+}
+
+static uint32_t names_in_root(void)
+{
+    struct dirent **names;
+    int count = scandir(root, &names, NULL, NULL);
+    cr_assert_geq(count, 2);
+    for (int i = 0; i < count; i++)
+        free(names[i]);
+    free(names);
+    return (uint32_t)count - 2;
+}
+
+static void check_temporary(int (*open_one)(struct disk *disk))
+{
+    char bytes[5];
+    struct stat facts;
+    int first = open_one(disk), second = open_one(disk);
+    cr_assert_geq(first, 0);
+    cr_assert_geq(second, 0);
+    cr_assert_eq(disk_write(disk, first, "first", 5, 0), 0);
+    cr_assert_eq(disk_write(disk, second, "other", 5, 0), 0);
+    cr_assert_eq(disk_read(disk, first, bytes, 5, 0, DISK_WAIT), 5);
+    cr_assert_eq(memcmp(bytes, "first", 5), 0);
+    cr_assert_eq(fstat(first, &facts), 0);
+    cr_assert_eq(facts.st_nlink, 0);
+    cr_assert_eq(facts.st_mode & 0777, 0600);
+    cr_assert_eq(names_in_root(), 0);
+    disk_close(disk, first);
+    disk_close(disk, second);
+}
+
+Test(disk_posix, a_temporary_file_has_no_name)
+{
+    check_temporary(disk_open_temporary);
+}
+
+Test(disk_posix, without_nameless_files_the_name_is_removed)
+{
+    check_temporary(disk_posix_open_removed);
+}
+
+Test(disk_posix, a_name_that_a_killed_process_left_is_passed_over)
+{
+    char name[64];
+    snprintf(name, sizeof name, "temporary-%d-0", (int)getpid());
+    disk_close(disk, make_file(name, 3));
+    int file = disk_posix_open_removed(disk);
+    cr_assert_geq(file, 0);
+    cr_assert_eq(disk_size(disk, file), 0);
+    cr_assert_eq(names_in_root(), 1);
     disk_close(disk, file);
 }
