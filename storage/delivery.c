@@ -13,6 +13,7 @@
 #include "storage/maildrop.h"
 #include "storage/wire.h"
 
+#include <errno.h>
 #include <string.h>
 
 /* Records at the end of the scratch; what lies before them is the buffer, and is free for
@@ -27,10 +28,19 @@ static enum mail_result begin_message(struct delivery *delivery);
 static enum mail_result check_size(const struct delivery *delivery);
 static enum mail_result make_room(struct delivery *delivery);
 static enum mail_result write_out(struct delivery *delivery, uint32_t from, uint32_t to);
+static bool is_within_quota(const struct delivery *delivery, uint64_t octets);
+static struct record new_record(const struct delivery *delivery, uint32_t octets, struct span uidl,
+                                uint32_t time_s);
+static void take_record(struct delivery *delivery, const struct record *record);
+static enum mail_result copy_letter(struct delivery *delivery, const struct letter *letter,
+                                    struct span head, struct record *record);
+static enum mail_result copy_bytes(struct delivery *delivery, struct span bytes, uint32_t *crc);
+static enum mail_result pass_on(struct delivery *delivery);
 static enum mail_result place_buffered(struct delivery *delivery, struct record *record);
 static enum mail_result place_outgrown(struct delivery *delivery, struct record *record);
 static struct record *records_of(const struct delivery *delivery);
 static void begin_batch(struct delivery *delivery);
+static void cut_back(struct delivery *delivery);
 
 enum mail_result delivery_write(struct delivery *delivery, struct span raw)
 {
@@ -72,6 +82,36 @@ enum mail_result delivery_begin(struct delivery *delivery, const struct disk_acc
     return MAIL_DONE;
 }
 
+enum mail_result delivery_add(struct delivery *delivery, const struct letter *letter,
+                              struct span head, struct span uidl, uint32_t time_s)
+{
+    must(uidl_is_valid(uidl) && head.length <= DELIVERY_HEAD_MAX && letter->ended);
+    must(!delivery->in_message && delivery->batch_count < DELIVERY_BATCH_MAX);
+    if (delivery->failed != MAIL_DONE)
+        return delivery->failed;
+    const uint32_t octets = (uint32_t)head.length + letter->octets;
+    if (!is_within_quota(delivery, octets))
+        return MAIL_FULL;
+
+    struct record record = new_record(delivery, octets, uidl, time_s);
+    record.header_bytes = (uint32_t)head.length + letter->header_bytes;
+    delivery->in_message = true;
+    delivery->outgrown = false;
+    delivery->message_start = delivery->buffered;
+    const enum mail_result result = copy_letter(delivery, letter, head, &record);
+    if (result == MAIL_DONE)
+        take_record(delivery, &record);
+    else
+        delivery_message_cancel(delivery);
+    return result;
+}
+
+void delivery_use_limits(struct delivery *delivery, const struct delivery_limits *limits)
+{
+    must(!delivery->in_message);
+    delivery->limits = *limits;
+}
+
 enum mail_result delivery_message_end(struct delivery *delivery, struct span uidl, uint32_t time_s)
 {
     must(uidl_is_valid(uidl));
@@ -87,28 +127,13 @@ enum mail_result delivery_message_end(struct delivery *delivery, struct span uid
     if (result != MAIL_DONE)
         return result;
 
-    struct record *record = &records_of(delivery)[delivery->batch_count];
-    *record = (struct record){
-        .kind = RECORD_DELIVERY,
-        .octets = (uint32_t)delivery->coder.octets,
-        .header_bytes = (uint32_t)delivery->coder.header_bytes,
-        .time_s = time_s,
-        .live_count = delivery->live_count + 1,
-        .live_octets = delivery->live_octets + delivery->coder.octets,
-        .last_expunge = delivery->tail.record.last_expunge,
-        .uidl.length = (uint8_t)uidl.length,
-    };
-    memcpy(record->uidl.bytes, uidl.bytes, uidl.length);
+    struct record record = new_record(delivery, (uint32_t)delivery->coder.octets, uidl, time_s);
+    record.header_bytes = (uint32_t)delivery->coder.header_bytes;
     result =
-        delivery->outgrown ? place_outgrown(delivery, record) : place_buffered(delivery, record);
-    if (result != MAIL_DONE)
-        return result;
-
-    delivery->batch_count++;
-    delivery->live_count = record->live_count;
-    delivery->live_octets = record->live_octets;
-    delivery->in_message = false;
-    return MAIL_DONE;
+        delivery->outgrown ? place_outgrown(delivery, &record) : place_buffered(delivery, &record);
+    if (result == MAIL_DONE)
+        take_record(delivery, &record);
+    return result;
 }
 
 void delivery_message_cancel(struct delivery *delivery)
@@ -141,6 +166,8 @@ enum mail_result delivery_commit(struct delivery *delivery)
         result = write_out(delivery, 0, delivery->buffered);
     if (result == MAIL_DONE)
         result = maildrop_result(disk_sync(delivery->access->disk, delivery->wire));
+    if (result != MAIL_DONE)
+        cut_back(delivery);
     if (result == MAIL_DONE)
         result = compact_settle(delivery->access, delivery->path, delivery->index, &delivery->tail);
     if (result == MAIL_DONE)
@@ -157,6 +184,27 @@ void delivery_end(struct delivery *delivery)
     if (delivery->index >= 0)
         disk_close(delivery->access->disk, delivery->index);
     *delivery = (struct delivery){.index = -1, .wire = -1};
+}
+
+enum mail_result delivery_check_quota(const struct disk_access *access, const char *path,
+                                      const struct delivery_limits *limits, uint64_t octets)
+{
+    char name[USERS_FILE_BYTES];
+    struct native_tail tail;
+    users_file(path, "index", name);
+    const int index = disk_open(access->disk, name, DISK_READ, access->patience);
+    if (index < 0)
+        return index == -EAGAIN ? MAIL_LATER : MAIL_DONE;
+    const enum mail_result result = native_tail_read(access, index, &tail);
+    disk_close(access->disk, index);
+    if (result != MAIL_DONE)
+        return result == MAIL_LATER ? MAIL_LATER : MAIL_DONE;
+    const struct delivery delivery = {
+        .limits = *limits,
+        .live_count = tail.record.live_count,
+        .live_octets = tail.record.live_octets,
+    };
+    return is_within_quota(&delivery, octets) ? MAIL_DONE : MAIL_FULL;
 }
 
 void uidl_make(uint32_t time_s, uint64_t random, char out_uidl[UIDL_MADE_BYTES])
@@ -202,10 +250,21 @@ static enum mail_result open_files(struct delivery *delivery)
     return MAIL_DONE;
 }
 
+/* No record names what this batch has written, so a full disk gets it back. Where it stays, it is
+ * dead space. */
+static void cut_back(struct delivery *delivery)
+{
+    if (disk_truncate(delivery->access->disk, delivery->wire, delivery->batch_start) < 0)
+        return;
+    delivery->wire_end = delivery->batch_start;
+    delivery->buffered = 0;
+}
+
 static void begin_batch(struct delivery *delivery)
 {
     delivery->wire_end += delivery->buffered;
     delivery->buffered = 0;
+    delivery->batch_start = delivery->wire_end;
     delivery->batch_count = 0;
     delivery->live_count = delivery->tail.record.live_count;
     delivery->live_octets = delivery->tail.record.live_octets;
@@ -218,7 +277,7 @@ static enum mail_result begin_message(struct delivery *delivery)
     must(delivery->batch_count < DELIVERY_BATCH_MAX);
     if (delivery->failed != MAIL_DONE)
         return delivery->failed;
-    if (delivery->live_count >= delivery->limits.messages_max)
+    if (!is_within_quota(delivery, 0))
         return MAIL_FULL;
     if (BUFFER_BYTES - delivery->buffered < RECORD_FIRST_LINE_MAX + DOT_END_MAX) {
         enum mail_result result = write_out(delivery, 0, delivery->buffered);
@@ -233,12 +292,101 @@ static enum mail_result begin_message(struct delivery *delivery)
     return MAIL_DONE;
 }
 
+static bool is_within_quota(const struct delivery *delivery, uint64_t octets)
+{
+    const struct delivery_limits *limits = &delivery->limits;
+    return delivery->live_count < limits->messages_max &&
+           (limits->octets_max == 0 || delivery->live_octets + octets <= limits->octets_max);
+}
+
+static struct record new_record(const struct delivery *delivery, uint32_t octets, struct span uidl,
+                                uint32_t time_s)
+{
+    struct record record = {
+        .kind = RECORD_DELIVERY,
+        .octets = octets,
+        .time_s = time_s,
+        .live_count = delivery->live_count + 1,
+        .live_octets = delivery->live_octets + octets,
+        .last_expunge = delivery->tail.record.last_expunge,
+        .uidl.length = (uint8_t)uidl.length,
+    };
+    memcpy(record.uidl.bytes, uidl.bytes, uidl.length);
+    return record;
+}
+
+static void take_record(struct delivery *delivery, const struct record *record)
+{
+    records_of(delivery)[delivery->batch_count] = *record;
+    delivery->batch_count++;
+    delivery->live_count = record->live_count;
+    delivery->live_octets = record->live_octets;
+    delivery->in_message = false;
+}
+
 static enum mail_result check_size(const struct delivery *delivery)
 {
     bool too_big = delivery->coder.octets > delivery->limits.message_octets_max ||
                    delivery->coder.octets > UINT32_MAX ||
                    delivery->coder.wire_bytes > UINT32_MAX - RECORD_FIRST_LINE_MAX;
-    return too_big ? MAIL_TOO_BIG : MAIL_DONE;
+    if (too_big)
+        return MAIL_TOO_BIG;
+    return is_within_quota(delivery, delivery->coder.octets) ? MAIL_DONE : MAIL_FULL;
+}
+
+/* Everything about a letter is known before its first byte is placed. */
+static enum mail_result copy_letter(struct delivery *delivery, const struct letter *letter,
+                                    struct span head, struct record *record)
+{
+    char line[RECORD_FIRST_LINE_MAX];
+    const uint32_t line_bytes = record_first_line(record->octets, line);
+    uint32_t crc = 0;
+    record->offset = delivery->wire_end + delivery->buffered;
+    record->wire_bytes = line_bytes + (uint32_t)head.length + letter->wire_bytes;
+    enum mail_result result = copy_bytes(delivery, (struct span){line, line_bytes}, &crc);
+    if (result == MAIL_DONE)
+        result = copy_bytes(delivery, head, &crc);
+    for (uint32_t at = 0; result == MAIL_DONE && at < letter->wire_bytes;) {
+        const uint32_t left = letter->wire_bytes - at;
+        const uint32_t room = BUFFER_BYTES - delivery->buffered;
+        const uint32_t part = left < room ? left : room;
+        char *out = delivery->access->scratch + delivery->buffered;
+        result = letter_read(letter, delivery->access, at, out, part);
+        if (result != MAIL_DONE)
+            break;
+        crc = crc32c(crc, out, part);
+        delivery->buffered += part;
+        at += part;
+        if (delivery->buffered == BUFFER_BYTES)
+            result = pass_on(delivery);
+    }
+    record->wire_crc = crc;
+    return result;
+}
+
+/* A few bytes of a letter's front. */
+static enum mail_result copy_bytes(struct delivery *delivery, struct span bytes, uint32_t *crc)
+{
+    *crc = crc32c(*crc, bytes.bytes, bytes.length);
+    while (bytes.length > 0) {
+        const size_t room = BUFFER_BYTES - delivery->buffered;
+        const size_t part = bytes.length < room ? bytes.length : room;
+        memcpy(delivery->access->scratch + delivery->buffered, bytes.bytes, part);
+        delivery->buffered += (uint32_t)part;
+        bytes = (struct span){bytes.bytes + part, bytes.length - part};
+        const enum mail_result result =
+            delivery->buffered == BUFFER_BYTES ? pass_on(delivery) : MAIL_DONE;
+        if (result != MAIL_DONE)
+            return result;
+    }
+    return MAIL_DONE;
+}
+
+/* A full buffer goes out, the front of a letter with it. */
+static enum mail_result pass_on(struct delivery *delivery)
+{
+    delivery->outgrown = true;
+    return write_out(delivery, 0, delivery->buffered);
 }
 
 /* Writes whole messages first; when the buffer holds nothing but the front of the message under

@@ -38,6 +38,7 @@ struct delivery {
     int wire;
     struct native_tail tail;
     uint64_t wire_end;       /* where in the file the first byte of the buffer belongs */
+    uint64_t batch_start;    /* where in the file the batch begins */
     uint32_t buffered;       /* bytes in the buffer */
     uint32_t message_start;  /* in the buffer: where the message under way begins; its first line is
                               * not known yet and has RECORD_FIRST_LINE_MAX bytes of room */
@@ -65,10 +66,9 @@ enum mail_result delivery_write(struct delivery *delivery, struct span raw);
  * `head` is finished: each of its lines ends in CRLF, none is empty or begins with a dot; at most
  * DELIVERY_HEAD_MAX bytes; it may be empty. The message lies directly behind the one before it,
  * whatever its size. `uidl` as for delivery_message_end; not while another message is under way.
- * MAIL_FULL by the quota and MAIL_TOO_BIG where a record cannot hold its size: then this message is
- * not in the batch, and the batch goes on. Also with MAIL_TEMPORARY because the letter could not be
- * read. Where the maildrop could not be written the batch has failed, and delivery_commit says so
- * again. */
+ * MAIL_FULL by the quota, or MAIL_TEMPORARY because the letter could not be read: then this message
+ * is not in the batch, and the batch goes on. Where the maildrop could not be written the whole
+ * batch has failed, and delivery_commit says so again. */
 enum mail_result delivery_add(struct delivery *delivery, const struct letter *letter,
                               struct span head, struct span uidl, uint32_t time_s);
 

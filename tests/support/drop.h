@@ -7,6 +7,7 @@
 #define RINGPOST_TESTS_SUPPORT_DROP_H
 
 #include "storage/delivery.h"
+#include "tests/support/drop_list.h"
 #include "tests/support/fake_disk.h"
 
 /* A fake disk with the store's sentinel. */
@@ -22,24 +23,7 @@ enum mail_result drop_deliver(struct disk *disk, const char *path, const char *u
 /* Appends an expunge of `count` records from `first` on, as an UPDATE does. */
 enum mail_result drop_expunge(struct disk *disk, const char *path, uint32_t first, uint32_t count);
 
-/* One live message; `content` is what a client would store, with CRLF, and is malloc's. */
-struct drop_message {
-    char uidl[MAIL_UIDL_MAX + 1];
-    uint64_t offset;
-    uint32_t wire_bytes;
-    uint32_t time_s;
-    struct span content;
-};
-
-/* What is live, checked byte for byte against its record: first line, checksum, end, totals. */
-#define DROP_MESSAGES_MAX 1200
-struct drop_list {
-    struct drop_message *messages;
-    uint32_t count;
-};
-
-/* MAIL_PERMANENT where anything does not fit. The list is freed by drop_list_free in any case. */
+/* drop_list_read of a maildrop on the fake disk. */
 enum mail_result drop_read(struct disk *disk, const char *path, struct drop_list *out_list);
-void drop_list_free(struct drop_list *list);
 
 #endif

@@ -3,6 +3,7 @@
 #include "storage/maildrop.h"
 #include "tests/support/drop.h"
 #include "tests/support/fake_disk.h"
+#include "tests/support/written.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>
@@ -207,6 +208,206 @@ Test(delivery, limits_refuse_and_the_batch_goes_on)
     cr_assert_eq(drop_read(disk, PATH, &list), MAIL_DONE);
     cr_assert_eq(list.count, 2);
     drop_list_free(&list);
+}
+
+/* ---- letters */
+
+#define HEAD "Return-Path: <a@b>\r\nDelivered-To: c\r\n"
+
+static enum mail_result add(struct delivery *delivery, struct span head, struct span raw,
+                            uint32_t block_bytes, const char *uidl)
+{
+    struct written written;
+    written_init(&written, &access_wait, raw, block_bytes);
+    enum mail_result result = delivery_add(delivery, &written.letter, head, text(uidl), 9);
+    written_fini(&written, disk);
+    return result;
+}
+
+Test(delivery, a_letter_lies_behind_its_head_lines)
+{
+    struct delivery delivery;
+    struct record record;
+    size_t bytes;
+    cr_assert_eq(delivery_begin(&delivery, &access_wait, PATH, &drop_limits), MAIL_DONE);
+    cr_assert_eq(add(&delivery, text(HEAD), text("A: b\n\n.x\n"), 64, "u1"), MAIL_DONE);
+    cr_assert_eq(add(&delivery, text(""), text(""), 64, "u2"), MAIL_DONE);
+    cr_assert_eq(add(&delivery, text(HEAD), text("no header"), 64, "u3"), MAIL_DONE);
+    cr_assert_eq(delivery_commit(&delivery), MAIL_DONE);
+    delivery_end(&delivery);
+    const char *wire = fake_disk_peek(disk, PATH "/wire.1", &bytes);
+    static const char expected[] = "+OK 49 octets\r\n" HEAD "A: b\r\n\r\n..x\r\n.\r\n"
+                                   "+OK 0 octets\r\n.\r\n"
+                                   "+OK 48 octets\r\n" HEAD "no header\r\n.\r\n";
+    cr_assert_eq(bytes, strlen(expected));
+    cr_assert_eq(memcmp(wire, expected, bytes), 0);
+    const char *index = fake_disk_peek(disk, PATH "/index", &bytes);
+    cr_assert_eq(bytes, 4 * RECORD_BYTES);
+    cr_assert(record_decode(index + RECORD_BYTES, &record));
+    cr_assert_eq(record.header_bytes, strlen(HEAD) + 8);
+    cr_assert_eq(record.time_s, 9);
+    cr_assert(record_decode(index + 2 * RECORD_BYTES, &record));
+    cr_assert_eq(record.header_bytes, 0);
+    cr_assert(record_decode(index + 3 * RECORD_BYTES, &record));
+    cr_assert_eq(record.header_bytes, strlen(HEAD) + 11, "without an empty line all is header");
+    cr_assert_eq(record.live_octets, 97);
+}
+
+/* Sizes around the buffer's and above it: every one directly behind the one before it. */
+Test(delivery, letters_of_any_size_are_exact_neighbours)
+{
+    static const size_t sizes[] = {1,      60,     4096,   180000, 187000, 192000,
+                                   196608, 262144, 700000, 5,      400000, 12};
+    enum { COUNT = sizeof(sizes) / sizeof(*sizes) };
+    struct delivery delivery;
+    struct drop_list list;
+    char *message = big_message(700000);
+    char uidl[] = "a";
+    cr_assert_eq(delivery_begin(&delivery, &access_wait, PATH, &drop_limits), MAIL_DONE);
+    for (size_t i = 0; i < COUNT; i++, uidl[0]++) {
+        struct span raw = {message, sizes[i]};
+        cr_assert_eq(add(&delivery, text(HEAD), raw, i % 2 == 0 ? 65536 : 1 << 21, uidl),
+                     MAIL_DONE);
+    }
+    cr_assert_eq(delivery_commit(&delivery), MAIL_DONE);
+    delivery_end(&delivery);
+    cr_assert_eq(fake_disk_open_files(disk), 0);
+
+    cr_assert_eq(drop_read(disk, PATH, &list), MAIL_DONE);
+    cr_assert_eq(list.count, COUNT);
+    uint64_t end = 0;
+    for (uint32_t i = 0; i < list.count; i++) {
+        struct span content = list.messages[i].content;
+        cr_assert_eq(list.messages[i].offset, end, "message %u has a gap before it", i);
+        end += list.messages[i].wire_bytes;
+        cr_assert_eq(memcmp(content.bytes, HEAD, strlen(HEAD)), 0);
+        size_t at = strlen(HEAD);
+        for (size_t k = 0; k < sizes[i]; k++) {
+            at += message[k] == '\n'; /* its CR */
+            cr_assert_eq(content.bytes[at++], message[k]);
+        }
+    }
+    drop_list_free(&list);
+    free(message);
+}
+
+Test(delivery, a_letter_for_many_is_read_as_often_as_it_is_added)
+{
+    struct delivery delivery;
+    struct written written;
+    struct drop_list list;
+    char *message = big_message(300000);
+    char uidl[] = "a";
+    written_init(&written, &access_wait, (struct span){message, 300000}, 1000);
+    cr_assert_eq(delivery_begin(&delivery, &access_wait, PATH, &drop_limits), MAIL_DONE);
+    for (; uidl[0] < 'e'; uidl[0]++)
+        cr_assert_eq(delivery_add(&delivery, &written.letter, text(""), text(uidl), 1), MAIL_DONE);
+    cr_assert_eq(delivery_commit(&delivery), MAIL_DONE);
+    delivery_end(&delivery);
+    written_fini(&written, disk);
+    cr_assert_eq(drop_read(disk, PATH, &list), MAIL_DONE);
+    cr_assert_eq(list.count, 4);
+    for (uint32_t i = 1; i < 4; i++) {
+        cr_assert_eq(list.messages[i].content.length, list.messages[0].content.length);
+        cr_assert_eq(memcmp(list.messages[i].content.bytes, list.messages[0].content.bytes,
+                            list.messages[0].content.length),
+                     0);
+    }
+    drop_list_free(&list);
+    free(message);
+}
+
+/* A quota of 12 octets and, later, of 2 messages, to the octet and the message. */
+Test(delivery, the_quota_refuses_a_letter_and_the_batch_goes_on)
+{
+    struct delivery delivery;
+    struct drop_list list;
+    struct delivery_limits limits = {.octets_max = 12, .messages_max = 100};
+    cr_assert_eq(delivery_begin(&delivery, &access_wait, PATH, &limits), MAIL_DONE);
+    cr_assert_eq(add(&delivery, text("A: b\r\n"), text("12345\n"), 64, "u"), MAIL_FULL);
+    cr_assert_eq(add(&delivery, text("A: b\r\n"), text("1234\n"), 64, "u1"), MAIL_DONE);
+    cr_assert_eq(add(&delivery, text(""), text("x"), 64, "u"), MAIL_FULL);
+    cr_assert_eq(add(&delivery, text(""), text(""), 64, "u2"), MAIL_DONE);
+    limits = (struct delivery_limits){.messages_max = 2};
+    delivery_use_limits(&delivery, &limits);
+    cr_assert_eq(add(&delivery, text(""), text("x"), 64, "u"), MAIL_FULL);
+    limits.messages_max = 3;
+    delivery_use_limits(&delivery, &limits);
+    cr_assert_eq(add(&delivery, text(""), text("x"), 64, "u3"), MAIL_DONE);
+    cr_assert_eq(delivery_commit(&delivery), MAIL_DONE);
+    delivery_end(&delivery);
+    cr_assert_eq(drop_read(disk, PATH, &list), MAIL_DONE);
+    cr_assert_eq(list.count, 3);
+    cr_assert_eq(list.messages[2].offset + list.messages[2].wire_bytes,
+                 list.messages[1].offset + list.messages[1].wire_bytes +
+                     strlen("+OK 3 octets\r\nx\r\n.\r\n"));
+    drop_list_free(&list);
+}
+
+Test(delivery, the_quota_can_be_asked_before)
+{
+    struct delivery_limits limits = {.octets_max = 10, .messages_max = 2};
+    struct disk_access access_now = fake_disk_access(disk, DISK_NOW);
+    cr_assert_eq(delivery_check_quota(&access_now, PATH, &limits, 10), MAIL_DONE);
+    cr_assert_eq(drop_deliver(disk, PATH, "u1", text("123\n")), MAIL_DONE);
+    cr_assert_eq(delivery_check_quota(&access_now, PATH, &limits, 5), MAIL_DONE);
+    cr_assert_eq(delivery_check_quota(&access_now, PATH, &limits, 6), MAIL_FULL);
+    fake_disk_wait_every(disk, 1);
+    cr_assert_eq(delivery_check_quota(&access_now, PATH, &limits, 6), MAIL_LATER);
+    fake_disk_wait_every(disk, 0);
+    cr_assert_eq(drop_deliver(disk, PATH, "u2", text("")), MAIL_DONE);
+    cr_assert_eq(delivery_check_quota(&access_now, PATH, &limits, 0), MAIL_FULL);
+    fake_disk_fail_at(disk, 1, EIO);
+    cr_assert_eq(delivery_check_quota(&access_now, PATH, &limits, 0), MAIL_DONE);
+    cr_assert_eq(fake_disk_open_files(disk), 0);
+}
+
+Test(delivery, a_letter_that_cannot_be_read_leaves_no_trace_among_its_neighbours)
+{
+    char *message = big_message(500000);
+    for (int large = 0; large < 2; large++) {
+        struct delivery delivery;
+        struct written written;
+        struct drop_list list;
+        const char *path = large ? PATH "2" : PATH;
+        size_t bytes = large ? 500000 : 5000;
+        written_init(&written, &access_wait, (struct span){message, bytes}, 100);
+        cr_assert_eq(delivery_begin(&delivery, &access_wait, path, &drop_limits), MAIL_DONE);
+        put(&delivery, "u1", "one\n");
+        fake_disk_fail_at(disk, large ? 3 : 1, EIO);
+        cr_assert_eq(delivery_add(&delivery, &written.letter, text(HEAD), text("u"), 1),
+                     MAIL_TEMPORARY);
+        put(&delivery, "u2", "two\n");
+        cr_assert_eq(delivery_commit(&delivery), MAIL_DONE);
+        delivery_end(&delivery);
+        written_fini(&written, disk);
+        cr_assert_eq(drop_read(disk, path, &list), MAIL_DONE);
+        cr_assert_eq(list.count, 2);
+        cr_assert(is_text(list.messages[0].content, "one\r\n"));
+        cr_assert(is_text(list.messages[1].content, "two\r\n"));
+        drop_list_free(&list);
+    }
+    free(message);
+}
+
+Test(delivery, a_full_disk_gets_back_what_the_refused_batch_had_written)
+{
+    struct delivery delivery;
+    size_t before, bytes;
+    char *message = big_message(500000);
+    cr_assert_eq(drop_deliver(disk, PATH, "u1", text("one\n")), MAIL_DONE);
+    fake_disk_peek(disk, PATH "/wire.1", &before);
+    for (uint64_t n = 1; n <= 4; n++) { /* three writes and the sync of the wire */
+        cr_assert_eq(delivery_begin(&delivery, &access_wait, PATH, &drop_limits), MAIL_DONE);
+        fake_disk_fail_at(disk, n, ENOSPC);
+        (void)add(&delivery, text(HEAD), (struct span){message, 500000}, 1 << 20, "u");
+        cr_assert_eq(delivery_commit(&delivery), MAIL_NO_SPACE, "operation %d", (int)n);
+        fake_disk_peek(disk, PATH "/wire.1", &bytes);
+        cr_assert_eq(bytes, before, "operation %d", (int)n);
+        delivery_end(&delivery);
+    }
+    free(message);
+    cr_assert_eq(drop_deliver(disk, PATH, "u2", text("two\n")), MAIL_DONE);
 }
 
 Test(delivery, a_full_batch_has_no_room)
