@@ -25,6 +25,7 @@ UNIT    := $(wildcard tests/unit/*.c)
 UNIT_KERNEL := $(if $(UNIT),$(shell grep -lE '"core/(disk_posix|store)\.h"' $(UNIT)))
 FUZZERS := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 MICRO   := $(patsubst bench/%.c,%,$(wildcard bench/micro_*.c))
+MICRO_KERNEL := $(patsubst bench/%.c,%,$(if $(MICRO),$(shell grep -lE '"core/(disk_posix|store)\.h"' $(MICRO:%=bench/%.c))))
 MANUALS := $(wildcard docs/*.[158])
 
 objects = $(patsubst %.c,$(BUILD)/%.o,$(1))
@@ -102,7 +103,8 @@ FUZZ_PROGRAMS := $(FUZZERS:%=$(BUILD)/fuzz/fuzz_%)
 $(FUZZ_PROGRAMS): $(BUILD)/fuzz/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(FAKE_DISK)
 $(FUZZ_PROGRAMS): ALL_LDFLAGS += -fsanitize=fuzzer
 MICRO_PROGRAMS := $(MICRO:%=$(BUILD)/bench/%)
-$(MICRO_PROGRAMS): $(BUILD)/bench/%: $(BUILD)/bench/%.o $(FAKE_DISK)
+$(filter-out $(MICRO_KERNEL:%=$(BUILD)/bench/%),$(MICRO_PROGRAMS)): $(BUILD)/bench/%: $(BUILD)/bench/%.o $(FAKE_DISK)
+$(MICRO_KERNEL:%=$(BUILD)/bench/%): $(BUILD)/bench/%: $(BUILD)/bench/%.o $(KERNEL_DISK)
 
 $(PROGRAMS) $(UNIT_PROGRAMS) $(REPLAYS) $(FUZZ_PROGRAMS) $(MICRO_PROGRAMS):
 	$(call say,LINK,$@)

@@ -29,9 +29,9 @@ struct delivery_request {
                       * number is 0 and says nothing */
 
     /* The answer. MAIL_DONE: the message survives any crash from now on. MAIL_FULL: the maildrop's
-     * quota. MAIL_NO_SPACE: the disk is full. MAIL_TOO_BIG: with the head lines it is larger than
-     * a message can be. MAIL_TEMPORARY: store not mounted, I/O error. MAIL_PERMANENT: an operator
-     * has to look at the maildrop. Unless MAIL_DONE, it is not there and never will be by itself.
+     * quota. MAIL_NO_SPACE: the disk is full. MAIL_TEMPORARY: store not mounted, I/O error.
+     * MAIL_PERMANENT: an operator has to look at the maildrop. Unless MAIL_DONE, it is not there
+     * and never will be by itself.
      */
     enum mail_result result;
     char uidl[UIDL_MADE_BYTES]; /* with MAIL_DONE; no NUL */
@@ -44,8 +44,10 @@ struct delivery_request {
 struct delivery_queue_counters {
     uint64_t delivered; /* requests that ended with MAIL_DONE */
     uint64_t refused;   /* requests that ended with something else */
-    uint64_t batches; /* commits tried: two syncs of data each, three with more than one message */
-    uint32_t waiting; /* requests that have been submitted and not answered, now */
+    uint64_t batches;   /* in how many groups */
+    uint64_t syncs;     /* of data that these cost where nothing failed: two for one message, three
+                         * for more */
+    uint32_t waiting;   /* requests that have been submitted and not answered, now */
 };
 
 /* Starts `threads` threads that deliver into the store `disk`. At most `requests_max` requests are

@@ -10,6 +10,7 @@
 
 #define WORKER_STACK_BYTES  (256 * 1024) /* crypt(3) keeps 32 KB of state on it, argon2 none */
 #define WORKER_RING_ENTRIES 2
+#define NO_OWNER            (-1)
 
 struct worker {
     struct worker_pool *pool;
@@ -46,7 +47,7 @@ bool worker_pool_init(struct worker_pool *pool, uint32_t threads, uint32_t waiti
 /* 0 or an error number; then nothing of it stays. */
 static int start(struct worker_pool *pool, struct worker *worker, bool with_scratch)
 {
-    *worker = (struct worker){.pool = pool};
+    *worker = (struct worker){.pool = pool, .lent.ring = &worker->ring};
     int error = -io_uring_queue_init(WORKER_RING_ENTRIES, &worker->ring.uring, 0);
     if (error != 0)
         return error;
@@ -84,12 +85,13 @@ void worker_pool_fini(struct worker_pool *pool)
 
 bool worker_submit(struct worker_pool *pool, struct job *job, struct ring *owner)
 {
-    job->ring_descriptor = ring_descriptor(owner);
+    job->ring_descriptor = owner == NULL ? NO_OWNER : ring_descriptor(owner);
     job->next = NULL;
     pthread_mutex_lock(&pool->mutex);
     bool room = pool->waiting < pool->waiting_max;
     if (room) {
-        ring_expect(&job->op);
+        if (owner != NULL)
+            ring_expect(&job->op);
         if (pool->last != NULL)
             pool->last->next = job;
         else
@@ -106,9 +108,11 @@ static void *work(void *argument)
 {
     struct worker *worker = argument;
     for (struct job *job = take(worker->pool); job != NULL; job = take(worker->pool)) {
+        const int owner = job->ring_descriptor;
         job->run(job, &worker->lent);
         /* The owner may let go of the job as soon as the message is there. */
-        ring_post(&worker->ring, job->ring_descriptor, &job->op, 0);
+        if (owner != NO_OWNER)
+            ring_post(&worker->ring, owner, &job->op, 0);
     }
     return NULL;
 }

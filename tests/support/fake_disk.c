@@ -61,6 +61,7 @@ struct disk {
     bool refuses_punch;
     bool remembers_checks;
     uint64_t checked[CHECKED_MAX]; /* fingerprints */
+    uint64_t file_bytes_max;       /* 0: none */
     _Alignas(16) char scratch[DISK_SCRATCH_BYTES];
 };
 
@@ -176,6 +177,8 @@ int disk_write(struct disk *disk, int file, const void *bytes, size_t count, uin
     if (was_crashed)
         return result;
     require(disk->handles[file].writable);
+    if (result == 0 && disk->file_bytes_max > 0 && offset + count > disk->file_bytes_max)
+        result = -ENOSPC;
     size_t part = result < 0 ? (size_t)(fake_random(&disk->random) % (count + 1)) : count;
     fake_file_write(file_of(disk, file), bytes, part, offset);
     return result;
@@ -382,6 +385,11 @@ void fake_disk_wait_every(struct disk *disk, uint64_t n)
 void fake_disk_refuse_punch(struct disk *disk, bool refuse)
 {
     disk->refuses_punch = refuse;
+}
+
+void fake_disk_limit(struct disk *disk, uint64_t file_bytes_max)
+{
+    disk->file_bytes_max = file_bytes_max;
 }
 
 uint64_t fake_disk_calls(const struct disk *disk, enum fake_call call)

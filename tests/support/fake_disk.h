@@ -61,6 +61,9 @@ void fake_disk_refuse_punch(struct disk *disk, bool refuse);
 /* From now on disk_is_checked knows what was set, in memory or not; else it never does. */
 void fake_disk_remember_checks(struct disk *disk);
 
+/* A disk that is full as soon as one of its files has so many bytes; 0: never. */
+void fake_disk_limit(struct disk *disk, uint64_t file_bytes_max);
+
 /* Calls of one kind since the last fake_disk_counts_reset, and operations that a fault could hit
  * since the disk was made. */
 uint64_t fake_disk_calls(const struct disk *disk, enum fake_call call);

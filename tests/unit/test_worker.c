@@ -19,6 +19,9 @@ struct work {
     pthread_t ran_on, completed_on;
     uint32_t ran, completed;
     bool had_scratch;
+    struct worker_pool *pool; /* for one that hands itself over, or tells another */
+    struct work *told;
+    int told_ring;
 };
 
 static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
@@ -113,6 +116,39 @@ Test(worker, a_job_runs_elsewhere_and_completes_here)
 Test(worker, a_thread_lends_scratch)
 {
     run_one(true);
+}
+
+/* Hands itself over again from within, and tells by itself whom it concerns when it is over. */
+static void run_thrice(struct job *job, const struct worker_lent *lent)
+{
+    struct work *work = (struct work *)job;
+    if (++work->ran < 3)
+        cr_assert(worker_submit(work->pool, job, NULL));
+    else
+        ring_post(lent->ring, work->told_ring, &work->told->job.op, 0);
+}
+
+Test(worker, a_job_without_an_owner_answers_by_itself)
+{
+    struct ring ring;
+    struct worker_pool pool;
+    struct work work, told;
+    begin_ring(&ring);
+    begin_pool(&pool, 2, 10, false);
+    begin_work(&work, run_thrice);
+    begin_work(&told, NULL);
+    work.pool = &pool;
+    work.told = &told;
+    work.told_ring = ring_descriptor(&ring);
+    ring_expect(&told.job.op);
+    cr_assert(worker_submit(&pool, &work.job, NULL));
+    while (told.completed == 0)
+        turn(&ring);
+    cr_expect_eq(work.ran, 3);
+    cr_expect_eq(work.completed, 0);
+    cr_expect_not(work.job.op.in_flight);
+    worker_pool_fini(&pool);
+    ring_fini(&ring);
 }
 
 /* The thread that made the ring hands jobs in and gets its own back. */
