@@ -17,82 +17,81 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Read before the maildrop is locked, so that a slow sender of an ordinary mail holds up nobody. */
-#define DELIVER_BUFFER_BYTES (256 * 1024)
-
+#define READ_BYTES      65536
 #define TIME_TEXT_BYTES 32
 
-static enum ending deliver_message(struct run *run, const char *path, char *buffer, ssize_t count);
-static enum mail_result deliver_end(struct delivery *delivery);
+static enum ending read_letter(struct run *run, struct letter *letter);
+static enum ending deliver_letter(struct run *run, const char *path, const struct letter *letter);
 static enum ending show_message(struct snapshot *snapshot, const struct snapshot_message *message,
                                 enum dot_line_end line_end);
 
-static ssize_t fill(struct run *run, char *buffer)
-{
-    ssize_t used = 0;
-    ssize_t count = 1;
-    while (count > 0 && used < DELIVER_BUFFER_BYTES) {
-        count = command_read(run, STDIN_FILENO, buffer + used, DELIVER_BUFFER_BYTES - (size_t)used);
-        used += count > 0 ? count : 0;
-    }
-    return count < 0 ? count : used;
-}
-
 static enum ending deliver(struct run *run)
 {
-    char path[USERS_FOLDER_BYTES];
-    char buffer[DELIVER_BUFFER_BYTES];
+    char path[USERS_FOLDER_BYTES], block[LETTER_BLOCK_BYTES];
+    struct letter letter;
     enum ending ending = command_open_maildrop(run, run->words[0], path);
+    if (ending == ENDING_DONE)
+        ending = command_as_owner_begin(run);
     if (ending != ENDING_DONE)
         return ending;
-    const ssize_t count = fill(run, buffer);
-    ending = command_as_owner_begin(run);
-    if (ending != ENDING_DONE)
-        return ending;
-    ending = deliver_message(run, path, buffer, count);
+    letter_begin(&letter, block, sizeof block, run->config.message_bytes_max);
+    ending = read_letter(run, &letter);
+    if (ending == ENDING_DONE)
+        ending = deliver_letter(run, path, &letter);
+    letter_fini(&letter, run->access.disk);
     command_as_owner_end(run);
     return ending;
 }
 
-static enum ending deliver_message(struct run *run, const char *path, char *buffer, ssize_t count)
+/* All of it before the maildrop is locked, so that a slow sender holds up nobody. */
+static enum ending read_letter(struct run *run, struct letter *letter)
 {
-    const struct delivery_limits limits = {
-        .message_octets_max = run->config.message_bytes_max,
-        .messages_max = run->config.messages_max,
-    };
-    struct delivery delivery;
-    enum mail_result result = delivery_begin(&delivery, &run->access, path, &limits);
-    if (result != MAIL_DONE)
-        return command_fail_storage(result, run->words[0]);
+    char buffer[READ_BYTES];
+    enum mail_result result = MAIL_DONE;
+    ssize_t count = 1;
     while (count > 0 && result == MAIL_DONE) {
-        result = delivery_write(&delivery, (struct span){buffer, (size_t)count});
-        count = result != MAIL_DONE || count < DELIVER_BUFFER_BYTES ? 0 : fill(run, buffer);
+        count = command_read(run, STDIN_FILENO, buffer, sizeof buffer);
+        struct span raw = {buffer, count > 0 ? (size_t)count : 0};
+        while (raw.length > 0 && (result == MAIL_DONE || result == MAIL_LATER)) {
+            result = letter_write(letter, &raw);
+            if (result == MAIL_LATER)
+                result = letter_spill(letter, &run->access);
+        }
     }
-    if (count == 0 && result == MAIL_DONE)
-        result = deliver_end(&delivery);
-    delivery_end(&delivery);
     if (count < 0)
         return command_fail(ENDING_TRY_AGAIN, "the message cannot be read from standard input: %s",
                             strerror((int)-count));
+    if (result == MAIL_DONE)
+        result = letter_end(letter);
     if (result == MAIL_TOO_BIG)
         return command_fail(ENDING_TOO_BIG,
                             "the message is larger than the %llu octets that `message-size` in the "
                             "configuration allows",
-                            (unsigned long long)limits.message_octets_max);
+                            (unsigned long long)run->config.message_bytes_max);
     return command_fail_storage(result, run->words[0]);
 }
 
-static enum mail_result deliver_end(struct delivery *delivery)
+static enum ending deliver_letter(struct run *run, const char *path, const struct letter *letter)
 {
+    const struct delivery_limits limits = {.messages_max = run->config.messages_max};
+    struct delivery delivery;
+    enum mail_result result = delivery_begin(&delivery, &run->access, path, &limits);
+    if (result != MAIL_DONE)
+        return command_fail_storage(result, run->words[0]);
     const uint32_t now_s = (uint32_t)time(NULL);
     char uidl[UIDL_MADE_BYTES];
     uint64_t random;
-    if (getrandom(&random, sizeof random, 0) != sizeof random)
-        return MAIL_TEMPORARY;
-    uidl_make(now_s, random, uidl);
-    const enum mail_result result =
-        delivery_message_end(delivery, (struct span){uidl, sizeof uidl}, now_s);
-    return result == MAIL_DONE ? delivery_commit(delivery) : result;
+    if (getrandom(&random, sizeof random, 0) == sizeof random) {
+        uidl_make(now_s, random, uidl);
+        result = delivery_add(&delivery, letter, (struct span){"", 0},
+                              (struct span){uidl, sizeof uidl}, now_s);
+    } else {
+        result = MAIL_TEMPORARY;
+    }
+    if (result == MAIL_DONE)
+        result = delivery_commit(&delivery);
+    delivery_end(&delivery);
+    return command_fail_storage(result, run->words[0]);
 }
 
 static void time_text(uint32_t time_s, char out_text[TIME_TEXT_BYTES])

@@ -367,6 +367,23 @@ class Mail(Case):
         self.assertEqual(child.wait(), 0)
         self.assertEqual(self.raw("alice"), [b"Subject: slow\r\n\r\n.dot\r\nend\r\n"])
 
+    def test_slow_deliver_holds_up_nobody(self):
+        """A sender in the middle of a large message has no lock, and leaves nothing when he goes."""
+        slow, gone = (subprocess.Popen(self.command("deliver", "alice"), stdin=subprocess.PIPE) for _ in range(2))
+        for child in (slow, gone):
+            child.stdin.write(b"slow\n" * 200_000)
+            child.stdin.flush()
+        self.ok("deliver", "alice", data=b"quick\n")
+        gone.kill()
+        gone.wait()
+        gone.stdin.close()
+        slow.stdin.write(b"end\n")
+        slow.stdin.close()
+        self.assertEqual(slow.wait(), 0)
+        self.assertEqual(self.raw("alice"), [b"quick\r\n", b"slow\r\n" * 200_000 + b"end\r\n"])
+        self.assertEqual(sorted(os.listdir(self.path("store")))[-1], "ringpost-store")
+        self.ok("verify", "alice")
+
     def test_reader_goes_away(self):
         self.ok("import", "mbox", "alice", "-", data=mboxrd([b"x" * 1000 + b"\n"] * 90))
         self.ok("deliver", "alice", data=b"y\n" * 1_000_000)
