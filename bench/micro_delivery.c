@@ -6,7 +6,7 @@
  * made in the folder given, or in the working directory, and removed; a memory file system has no
  * syncs worth measuring.
  *
- *     micro_delivery [FOLDER [SECONDS [SENDERS MAILDROPS]]]
+ *     micro_delivery [FOLDER [SECONDS [SENDERS MAILDROPS [THREADS]]]]
  */
 #include "core/delivery_queue.h"
 #include "core/disk_posix.h"
@@ -21,7 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define THREADS       64
+#define THREADS       64 /* the server's default */
 #define SENDERS_MAX   256
 #define MAILDROPS_MAX 256
 #define LETTER_BYTES  10240
@@ -104,12 +104,15 @@ static void turn(struct load *load)
     ring_run(&load->ring);
 }
 
-static void measure(struct disk *disk, uint32_t senders, uint32_t maildrops, double seconds)
+static void measure(struct disk *disk, uint32_t threads, uint32_t senders, uint32_t maildrops,
+                    double seconds)
 {
     char error[256];
     struct load *load = calloc(1, sizeof *load);
+    must(threads > 0 && senders > 0 && senders <= SENDERS_MAX);
+    must(maildrops > 0 && maildrops <= MAILDROPS_MAX);
     must(load != NULL && ring_init(&load->ring, error, sizeof error));
-    load->queue = delivery_queue_make(disk, THREADS, SENDERS_MAX, error, sizeof error);
+    load->queue = delivery_queue_make(disk, threads, SENDERS_MAX, error, sizeof error);
     must(load->queue != NULL);
     load->maildrops = maildrops;
     for (uint32_t i = 0; i < maildrops; i++) {
@@ -149,6 +152,11 @@ static int remove_one(const char *path, const struct stat *facts, int kind, stru
     return remove(path);
 }
 
+static uint32_t number(const char *digits)
+{
+    return (uint32_t)strtoul(digits, NULL, 10);
+}
+
 int main(int argument_count, char **arguments)
 {
     static const uint32_t loads[][2] = {{1, 1},    {20, 1},   {200, 1},  {20, 20},
@@ -166,10 +174,10 @@ int main(int argument_count, char **arguments)
     printf("senders maildrops messages/s CPU us/message syncs/message messages/batch\n");
     const bool is_one = argument_count > 4;
     if (is_one)
-        measure(disk, (uint32_t)strtoul(arguments[3], NULL, 10),
-                (uint32_t)strtoul(arguments[4], NULL, 10), seconds);
+        measure(disk, argument_count > 5 ? number(arguments[5]) : THREADS, number(arguments[3]),
+                number(arguments[4]), seconds);
     for (size_t i = 0; i < sizeof loads / sizeof *loads && !is_one; i++)
-        measure(disk, loads[i][0], loads[i][1], seconds);
+        measure(disk, THREADS, loads[i][0], loads[i][1], seconds);
     disk_posix_close(&disk);
     nftw(root, remove_one, 8, FTW_DEPTH | FTW_PHYS);
     return 0;

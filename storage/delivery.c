@@ -86,6 +86,7 @@ enum mail_result delivery_add(struct delivery *delivery, const struct letter *le
                               struct span head, struct span uidl, uint32_t time_s)
 {
     must(uidl_is_valid(uidl) && head.length <= DELIVERY_HEAD_MAX && letter->ended);
+    must(head.length == 0 || head.bytes[head.length - 1] == '\n');
     must(!delivery->in_message && delivery->batch_count < DELIVERY_BATCH_MAX);
     if (delivery->failed != MAIL_DONE)
         return delivery->failed;
