@@ -88,6 +88,24 @@ static bool is_like(struct world *world, const struct model *model)
     return same;
 }
 
+/* Even numbers come as a stream, odd ones as a letter whose first line is put in front. */
+static enum mail_result put(struct delivery *delivery, uint32_t number, struct span uidl)
+{
+    char bytes[MESSAGE_BYTES], block[2 * MESSAGE_BYTES];
+    struct span content = content_of(number, bytes);
+    if (number % 2 == 0) {
+        enum mail_result result = delivery_write(delivery, content);
+        return result == MAIL_DONE ? delivery_message_end(delivery, uidl, number) : result;
+    }
+    struct letter letter;
+    size_t head_bytes = (size_t)(strchr(bytes, '\n') + 1 - bytes);
+    struct span rest = {bytes + head_bytes, content.length - head_bytes};
+    letter_begin(&letter, block, sizeof(block), LETTER_OCTETS_MAX);
+    cr_assert_eq(letter_write(&letter, &rest), MAIL_DONE);
+    cr_assert_eq(letter_end(&letter), MAIL_DONE);
+    return delivery_add(delivery, &letter, (struct span){bytes, head_bytes}, uidl, number);
+}
+
 static enum mail_result deliver_batch(struct world *world, const struct disk_access *access,
                                       uint32_t count, struct model *after)
 {
@@ -96,12 +114,10 @@ static enum mail_result deliver_batch(struct world *world, const struct disk_acc
     if (result != MAIL_DONE)
         return result;
     for (uint32_t i = 0; i < count && result == MAIL_DONE; i++) {
-        char bytes[MESSAGE_BYTES], uidl[24];
+        char uidl[24];
         uint32_t number = world->next_number++;
         int length = snprintf(uidl, sizeof(uidl), "u%u", number);
-        result = delivery_write(&delivery, content_of(number, bytes));
-        if (result == MAIL_DONE)
-            result = delivery_message_end(&delivery, (struct span){uidl, (size_t)length}, number);
+        result = put(&delivery, number, (struct span){uidl, (size_t)length});
         after->numbers[after->count++] = number;
     }
     if (result != MAIL_DONE)
