@@ -9,10 +9,12 @@ static void add(struct delivery *delivery, struct delivery_request *request);
 static enum mail_result told(enum mail_result result);
 static void deliver_singly(struct delivery *delivery, struct delivery_request *batch);
 
-void delivery_batch(const struct disk_access *access, struct delivery_request *batch)
+bool delivery_batch(const struct disk_access *access, struct delivery_request *batch)
 {
     struct delivery delivery;
-    enum mail_result result = delivery_begin(&delivery, access, batch->path, &batch->limits);
+    enum mail_result result = delivery_try(&delivery, access, batch->path, &batch->limits);
+    if (result == MAIL_LATER)
+        return false;
     const bool has_begun = result == MAIL_DONE;
     for (struct delivery_request *at = batch; at != NULL && has_begun; at = at->next)
         add(&delivery, at);
@@ -26,6 +28,7 @@ void delivery_batch(const struct disk_access *access, struct delivery_request *b
         delivery_end(&delivery);
     for (struct delivery_request *at = batch; at != NULL; at = at->next)
         at->result = told(at->result);
+    return true;
 }
 
 /* Both would ask a sender for something that he cannot do. */

@@ -12,16 +12,21 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 /* Wire bytes after which a batch is closed, so that the first of many large letters is answered
  * before the last has been written. */
 #define BATCH_BYTES_MAX (8u << 20)
+
+#define LOCK_NAP_NS 1000000
 
 struct delivery_lane {
     struct job job; /* in the pool's queue, or run by one of its threads */
     struct delivery_queue *queue;
     struct delivery_request *first, *last; /* those that wait; not those being worked on */
     const char *path;
+    uint64_t
+        locked_since_ms; /* others have had the lock at each try since then; 0: no try failed */
     struct delivery_lane *next; /* in its bucket, or free */
 };
 
@@ -34,10 +39,14 @@ struct delivery_queue {
     struct delivery_lane **buckets;
     uint32_t bucket_count; /* a power of two */
     uint32_t requests_max;
+    uint32_t lock_ms;
     struct delivery_queue_counters counters;
 };
 
 static void work(struct job *job, const struct worker_lent *lent);
+static bool is_locked_too_long(struct delivery_lane *lane);
+static void put_back(struct delivery_lane *lane, struct delivery_request *batch);
+static uint64_t steady_ms(void);
 static struct delivery_request *take_batch(struct delivery_lane *lane);
 static void finish_batch(struct delivery_lane *lane, const struct delivery_request *batch);
 static void answer_all(struct delivery_request *batch, struct ring *ring);
@@ -68,6 +77,7 @@ bool delivery_queue_submit(struct delivery_queue *queue, struct delivery_request
             queue->free = lane->next;
             lane->first = lane->last = request;
             lane->path = request->path;
+            lane->locked_since_ms = 0;
             lane->next = NULL;
             *place = lane;
             must(worker_submit(&queue->pool, &lane->job, NULL));
@@ -80,11 +90,53 @@ bool delivery_queue_submit(struct delivery_queue *queue, struct delivery_request
 static void work(struct job *job, const struct worker_lent *lent)
 {
     struct delivery_lane *lane = (struct delivery_lane *)job;
-    struct delivery_request *batch = take_batch(lane);
     const struct disk_access access = {lane->queue->disk, DISK_WAIT, lent->scratch};
-    delivery_batch(&access, batch);
+    struct delivery_request *batch = take_batch(lane);
+    if (!delivery_batch(&access, batch)) {
+        if (!is_locked_too_long(lane)) {
+            put_back(lane, batch);
+            return;
+        }
+        for (struct delivery_request *at = batch; at != NULL; at = at->next)
+            at->result = MAIL_TEMPORARY;
+    } else {
+        lane->locked_since_ms = 0;
+    }
     finish_batch(lane, batch);
     answer_all(batch, lent->ring);
+}
+
+static bool is_locked_too_long(struct delivery_lane *lane)
+{
+    const uint64_t now_ms = steady_ms();
+    if (lane->locked_since_ms == 0)
+        lane->locked_since_ms = now_ms;
+    return now_ms - lane->locked_since_ms >= lane->queue->lock_ms;
+}
+
+/* The others of the pool's queue come first; and where there are none, a nap, for whoever has the
+ * lock holds it for a few milliseconds, or for long. */
+static void put_back(struct delivery_lane *lane, struct delivery_request *batch)
+{
+    struct delivery_queue *queue = lane->queue;
+    nanosleep(&(struct timespec){.tv_nsec = LOCK_NAP_NS}, NULL);
+    pthread_mutex_lock(&queue->mutex);
+    struct delivery_request *last = batch;
+    while (last->next != NULL)
+        last = last->next;
+    last->next = lane->first;
+    if (lane->first == NULL)
+        lane->last = last;
+    lane->first = batch;
+    must(worker_submit(&queue->pool, &lane->job, NULL));
+    pthread_mutex_unlock(&queue->mutex);
+}
+
+static uint64_t steady_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
 /* All that waits, as far as one batch may go. */
@@ -151,7 +203,8 @@ struct delivery_queue *delivery_queue_make(struct disk *disk, uint32_t threads,
     must(threads > 0 && requests_max > 0);
     struct delivery_queue *queue = calloc(1, sizeof *queue);
     must(queue != NULL);
-    *queue = (struct delivery_queue){.disk = disk, .requests_max = requests_max};
+    *queue = (struct delivery_queue){
+        .disk = disk, .requests_max = requests_max, .lock_ms = DELIVERY_LOCK_MS};
     queue->bucket_count = 1;
     while (queue->bucket_count < requests_max)
         queue->bucket_count *= 2;
@@ -186,6 +239,11 @@ static void free_memory(struct delivery_queue *queue)
     free(queue->buckets);
     free(queue->lanes);
     free(queue);
+}
+
+void delivery_queue_set_lock_ms(struct delivery_queue *queue, uint32_t lock_ms)
+{
+    queue->lock_ms = lock_ms;
 }
 
 void delivery_queue_count(struct delivery_queue *queue,

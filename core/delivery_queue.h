@@ -3,7 +3,8 @@
  * Each maildrop that mail waits for has a lane. One thread at a time works a lane: it takes all
  * requests that wait there, appends them as one batch (storage/delivery.h), and so two syncs serve
  * them all. Lanes are worked side by side by a pool of threads of its own, so that neither sessions
- * nor logins wait for mail that comes in. No lock of a maildrop is held while a lane is idle.
+ * nor logins wait for mail that comes in. No lock of a maildrop is held while a lane is idle, and
+ * no thread waits for one that another process holds: the lane is tried again, after others.
  * Nothing here knows protocols or recipients' addresses.
  */
 #ifndef RINGPOST_CORE_DELIVERY_QUEUE_H
@@ -12,8 +13,12 @@
 #include "core/ring.h"
 #include "storage/delivery.h"
 
+/* How long a maildrop may be locked by others before what waits for it is refused with
+ * MAIL_TEMPORARY: less than a sender's patience (RFC 5321 section 4.5.3.2.6: ten minutes), and less
+ * than the server takes to shut down. */
+#define DELIVERY_LOCK_MS 20000
+
 struct delivery_queue;
-struct delivery_lane;
 
 /* One letter to one maildrop, embedded in its owner: one for each recipient. The owner sets the
  * members up to `op.done`; all that they point at must stay until the op is idle again. A letter
@@ -67,6 +72,10 @@ void delivery_queue_free(struct delivery_queue **queue);
 bool delivery_queue_submit(struct delivery_queue *queue, struct delivery_request *request,
                            struct ring *owner);
 
+/* Another time than DELIVERY_LOCK_MS; before the first request. */
+void delivery_queue_set_lock_ms(struct delivery_queue *queue, uint32_t lock_ms);
+
+/* What has been done so far; from any thread. */
 void delivery_queue_count(struct delivery_queue *queue,
                           struct delivery_queue_counters *out_counters);
 

@@ -23,7 +23,10 @@
 
 _Static_assert(DISK_SCRATCH_BYTES / 2 >= RECORDS_BYTES, "the buffer gets most of the scratch");
 
-static enum mail_result open_files(struct delivery *delivery);
+static enum mail_result begin(struct delivery *delivery, const struct disk_access *access,
+                              const char *path, const struct delivery_limits *limits,
+                              enum disk_lock lock);
+static enum mail_result open_files(struct delivery *delivery, enum disk_lock lock);
 static enum mail_result begin_message(struct delivery *delivery);
 static enum mail_result check_size(const struct delivery *delivery);
 static enum mail_result make_room(struct delivery *delivery);
@@ -65,6 +68,19 @@ enum mail_result delivery_write(struct delivery *delivery, struct span raw)
 enum mail_result delivery_begin(struct delivery *delivery, const struct disk_access *access,
                                 const char *path, const struct delivery_limits *limits)
 {
+    return begin(delivery, access, path, limits, DISK_LOCK_DELIVERY);
+}
+
+enum mail_result delivery_try(struct delivery *delivery, const struct disk_access *access,
+                              const char *path, const struct delivery_limits *limits)
+{
+    return begin(delivery, access, path, limits, DISK_LOCK_DELIVERY_NOW);
+}
+
+static enum mail_result begin(struct delivery *delivery, const struct disk_access *access,
+                              const char *path, const struct delivery_limits *limits,
+                              enum disk_lock lock)
+{
     must(access->patience == DISK_WAIT);
     *delivery = (struct delivery){
         .access = access,
@@ -73,7 +89,7 @@ enum mail_result delivery_begin(struct delivery *delivery, const struct disk_acc
         .index = -1,
         .wire = -1,
     };
-    enum mail_result result = open_files(delivery);
+    enum mail_result result = open_files(delivery, lock);
     if (result != MAIL_DONE) {
         delivery_end(delivery);
         return result;
@@ -228,12 +244,12 @@ bool uidl_is_valid(struct span uidl)
     return true;
 }
 
-static enum mail_result open_files(struct delivery *delivery)
+static enum mail_result open_files(struct delivery *delivery, enum disk_lock lock)
 {
     const struct disk_access *access = delivery->access;
     uint32_t generation;
-    enum mail_result result = maildrop_open_or_make(access, delivery->path, DISK_LOCK_DELIVERY,
-                                                    &delivery->index, &delivery->tail);
+    enum mail_result result =
+        maildrop_open_or_make(access, delivery->path, lock, &delivery->index, &delivery->tail);
     if (result != MAIL_DONE)
         return result;
     result = maildrop_open_wire(access, delivery->path, delivery->index, DISK_READ_WRITE,

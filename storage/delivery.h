@@ -58,6 +58,12 @@ struct delivery {
 enum mail_result delivery_begin(struct delivery *delivery, const struct disk_access *access,
                                 const char *path, const struct delivery_limits *limits);
 
+/* The same, but MAIL_LATER at once where another has the lock: an import, an UPDATE, another
+ * process.
+ */
+enum mail_result delivery_try(struct delivery *delivery, const struct disk_access *access,
+                              const char *path, const struct delivery_limits *limits);
+
 /* Bytes of the message that is being put in, in any pieces; the first call begins the message.
  * After a failure the message must be given up with delivery_message_cancel. */
 enum mail_result delivery_write(struct delivery *delivery, struct span raw);

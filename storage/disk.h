@@ -25,8 +25,9 @@ enum disk_patience { DISK_NOW, DISK_WAIT };
  * frees them (Linux: open file description locks, fcntl(2) F_OFD_SETLK, kernel 3.15). Two handles
  * exclude each other even within one process. */
 enum disk_lock {
-    DISK_LOCK_SESSION,  /* one session or one repair at a time (RFC 1939 section 4) */
-    DISK_LOCK_DELIVERY, /* one appender at a time */
+    DISK_LOCK_SESSION,      /* one session or one repair at a time (RFC 1939 section 4) */
+    DISK_LOCK_DELIVERY,     /* one appender at a time */
+    DISK_LOCK_DELIVERY_NOW, /* the same lock, for those who have other things to do meanwhile */
 };
 
 enum disk_mode {
@@ -87,7 +88,8 @@ int disk_make_folder(struct disk *disk, const char *path); /* 0 also where it wa
 int disk_sync_folder(struct disk *disk, const char *path);
 
 /* Takes a lock. DISK_LOCK_SESSION never waits: -EBUSY where another has it, whatever the patience.
- * DISK_LOCK_DELIVERY waits with DISK_WAIT, and answers -EAGAIN with DISK_NOW. */
+ * DISK_LOCK_DELIVERY waits with DISK_WAIT, and answers -EAGAIN with DISK_NOW; with
+ * DISK_LOCK_DELIVERY_NOW it never waits, and answers -EAGAIN. */
 int disk_lock(struct disk *disk, int file, enum disk_lock lock, enum disk_patience patience);
 void disk_unlock(struct disk *disk, int file, enum disk_lock lock);
 

@@ -16,7 +16,8 @@
  * already replaced; more tries than this mean that something else is wrong. */
 #define MAKE_TRIES_MAX 4
 
-static enum mail_result make(const struct disk_access *access, const char *path);
+static enum mail_result make(const struct disk_access *access, const char *path,
+                             enum disk_lock lock);
 static enum mail_result finish(const struct disk_access *access, const char *path, int index);
 static enum mail_result check_no_mail(const struct disk_access *access, const char *path);
 static enum mail_result make_wire(const struct disk_access *access, const char *path);
@@ -35,7 +36,7 @@ enum mail_result maildrop_open_or_make(const struct disk_access *access, const c
             return MAIL_DONE;
         *out_index = -1;
         if (result == MAIL_DONE || result == MAIL_PERMANENT)
-            result = make(access, path);
+            result = make(access, path, lock);
         if (result != MAIL_DONE)
             return result;
     }
@@ -105,7 +106,8 @@ void maildrop_wire_name(uint32_t generation, char out_name[MAILDROP_WIRE_NAME_BY
 }
 
 /* Makes what is missing. MAIL_DONE also where somebody else was quicker. */
-static enum mail_result make(const struct disk_access *access, const char *path)
+static enum mail_result make(const struct disk_access *access, const char *path,
+                             enum disk_lock lock)
 {
     enum mail_result result = for_each_folder(access, path, disk_make_folder);
     if (result != MAIL_DONE)
@@ -116,7 +118,9 @@ static enum mail_result make(const struct disk_access *access, const char *path)
     int index = disk_open(access->disk, index_path, DISK_CREATE, access->patience);
     if (index < 0)
         return native_result(index);
-    int locked = disk_lock(access->disk, index, DISK_LOCK_DELIVERY, access->patience);
+    if (lock == DISK_LOCK_SESSION)
+        lock = DISK_LOCK_DELIVERY;
+    int locked = disk_lock(access->disk, index, lock, access->patience);
     result = locked < 0 ? native_result(locked) : finish(access, path, index);
     disk_close(access->disk, index);
     return result;

@@ -36,8 +36,9 @@ enum native_slot {
  * missing, or the index is one whose making was cut short (no more than a bad header record), no
  * wire file holds anything, and the store's sentinel is there: so the maildrop is empty.
  * MAIL_TEMPORARY where the sentinel is missing, or on an I/O error; MAIL_IN_USE where
- * DISK_LOCK_SESSION is taken; MAIL_PERMANENT where the index is lost but a wire file holds
- * something, and as native_tail_read says. On failure nothing stays open. */
+ * DISK_LOCK_SESSION is taken, MAIL_LATER where DISK_LOCK_DELIVERY_NOW is; MAIL_PERMANENT where the
+ * index is lost but a wire file holds something, and as native_tail_read says. On failure nothing
+ * stays open. */
 enum mail_result native_index_open(const struct disk_access *access, const char *path,
                                    enum disk_lock lock, int *out_file,
                                    struct native_tail *out_tail);

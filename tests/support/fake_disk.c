@@ -40,7 +40,7 @@ struct change {
 struct handle {
     int file; /* NO_FILE: the handle is free */
     bool writable;
-    bool holds[2]; /* by enum disk_lock */
+    bool holds_session, holds_delivery;
 };
 
 struct disk {
@@ -67,6 +67,7 @@ struct disk {
 
 static int begin(struct disk *disk, enum fake_call call);
 static int begin_patiently(struct disk *disk, enum fake_call call, enum disk_patience patience);
+static bool *lock_of(struct handle *handle, enum disk_lock lock);
 static int open_handle(struct disk *disk, int file, bool writable);
 static struct fake_file *file_of(struct disk *disk, int handle);
 static struct name *find(struct names *names, const char *path);
@@ -290,22 +291,27 @@ int disk_lock(struct disk *disk, int file, enum disk_lock lock, enum disk_patien
         return result;
     require(disk->handles[file].file != NO_FILE && disk->handles[file].writable);
     for (int other = 0; other < HANDLES_MAX; other++) {
-        const struct handle *holder = &disk->handles[other];
-        if (other == file || holder->file != disk->handles[file].file || !holder->holds[lock])
+        struct handle *holder = &disk->handles[other];
+        if (other == file || holder->file != disk->handles[file].file || !*lock_of(holder, lock))
             continue;
         if (lock == DISK_LOCK_SESSION)
             return -EBUSY;
-        return patience == DISK_NOW ? -EAGAIN : -EDEADLK;
+        return patience == DISK_NOW || lock == DISK_LOCK_DELIVERY_NOW ? -EAGAIN : -EDEADLK;
     }
-    disk->handles[file].holds[lock] = true;
+    *lock_of(&disk->handles[file], lock) = true;
     return 0;
+}
+
+static bool *lock_of(struct handle *handle, enum disk_lock lock)
+{
+    return lock == DISK_LOCK_SESSION ? &handle->holds_session : &handle->holds_delivery;
 }
 
 void disk_unlock(struct disk *disk, int file, enum disk_lock lock)
 {
     disk->calls[FAKE_UNLOCK]++;
     if (!disk->crashed)
-        disk->handles[file].holds[lock] = false;
+        *lock_of(&disk->handles[file], lock) = false;
 }
 
 struct disk *fake_disk_make(void)

@@ -115,7 +115,7 @@ static bool run(bool is_new, enum fault fault, uint64_t n, enum fake_loss loss)
         fake_disk_crash_at(world.disk, n);
     else
         fake_disk_fail_at(world.disk, n, fault == FAULT_ENOSPC ? ENOSPC : EIO);
-    delivery_batch(&world.access, world.requests);
+    cr_assert(delivery_batch(&world.access, world.requests));
     bool was_hit = fake_disk_operations(world.disk) - before >= n;
     bool has_crashed = fake_disk_has_crashed(world.disk);
     fake_disk_fail_at(world.disk, 0, 0);
@@ -175,7 +175,7 @@ Test(delivery_batch, each_gets_its_own_answer_and_all_share_the_syncs)
     struct world world;
     begin_world(&world, false);
     fake_disk_counts_reset(world.disk);
-    delivery_batch(&world.access, world.requests);
+    cr_assert(delivery_batch(&world.access, world.requests));
     check_results(&world, (enum mail_result[]){MAIL_DONE, MAIL_DONE, MAIL_DONE, MAIL_FULL,
                                                MAIL_DONE, MAIL_DONE});
     check(&world, false, true, 0, "no fault");
@@ -191,7 +191,7 @@ Test(delivery_batch, a_message_that_the_disk_has_no_room_for_fails_alone)
     struct world world;
     begin_world(&world, false);
     fake_disk_limit(world.disk, 200000);
-    delivery_batch(&world.access, world.requests);
+    cr_assert(delivery_batch(&world.access, world.requests));
     check_results(&world, (enum mail_result[]){MAIL_DONE, MAIL_NO_SPACE, MAIL_DONE, MAIL_FULL,
                                                MAIL_DONE, MAIL_DONE});
     check(&world, false, true, 0, "a full disk");
@@ -203,9 +203,24 @@ Test(delivery_batch, a_store_that_is_not_mounted_answers_temporary)
     struct world world;
     begin_world(&world, true);
     cr_assert_eq(disk_remove(world.disk, STORE_SENTINEL), 0);
-    delivery_batch(&world.access, world.requests);
+    cr_assert(delivery_batch(&world.access, world.requests));
     for (uint32_t i = 0; i < REQUESTS; i++)
         cr_assert_eq(world.requests[i].result, MAIL_TEMPORARY);
     cr_assert_eq(fake_disk_open_files(world.disk), 2);
+    end_world(&world);
+}
+
+Test(delivery_batch, a_lock_that_another_has_is_told_at_once)
+{
+    struct world world;
+    struct delivery other;
+    begin_world(&world, false);
+    cr_assert_eq(delivery_begin(&other, &world.access, PATH, &drop_limits), MAIL_DONE);
+    cr_assert_not(delivery_batch(&world.access, world.requests));
+    cr_assert_eq(world.requests[0].result, MAIL_LATER, "no answer yet");
+    delivery_end(&other);
+    cr_assert(delivery_batch(&world.access, world.requests));
+    cr_assert_eq(world.requests[0].result, MAIL_DONE);
+    check(&world, false, true, 0, "after the other");
     end_world(&world);
 }

@@ -161,7 +161,7 @@ Test(delivery_queue, what_waits_for_one_maildrop_goes_together_and_in_order)
     wait_for(sent, 100, &ring);
     delivery_queue_count(queue, &counters);
     cr_assert_eq(counters.delivered, 100);
-    /* A thread may have taken some before the others were there; it then waited for the lock. */
+    /* A thread may have taken some, and got the lock, just when the others had come. */
     cr_assert_leq(counters.batches, 2);
     cr_assert_leq(counters.syncs, 2 * 3);
     cr_assert_eq(counters.refused, 0);
@@ -174,27 +174,55 @@ Test(delivery_queue, what_waits_for_one_maildrop_goes_together_and_in_order)
     written_fini(&written, disk);
 }
 
-Test(delivery_queue, one_slow_maildrop_stops_no_other)
+Test(delivery_queue, a_maildrop_that_stays_locked_is_refused_after_a_while)
 {
     struct written written;
-    struct sent slow[3], others[40];
-    char paths[40][USERS_FOLDER_BYTES];
+    struct sent sent[3];
     small_letter(&written);
-    int held = hold("aa/bb/slow");
-    for (uint32_t i = 0; i < 3; i++)
-        cr_assert(send_to(&slow[i], "aa/bb/slow", &written.letter, i, &ring));
+    delivery_queue_set_lock_ms(queue, 30);
+    int held = hold("aa/bb/locked");
+    for (uint32_t i = 0; i < 2; i++)
+        cr_assert(send_to(&sent[i], "aa/bb/locked", &written.letter, i, &ring));
+    wait_for(sent, 2, &ring);
+    cr_assert_eq(sent[0].request.result, MAIL_TEMPORARY);
+    cr_assert_eq(sent[1].request.result, MAIL_TEMPORARY);
+    disk_close(disk, held);
+    cr_assert(send_to(&sent[2], "aa/bb/locked", &written.letter, 0, &ring));
+    wait_for(&sent[2], 1, &ring);
+    cr_assert_eq(sent[2].request.result, MAIL_DONE);
+    check_drop("aa/bb/locked", 1);
+    written_fini(&written, disk);
+}
+
+/* More maildrops are locked by others than there are threads. */
+Test(delivery_queue, slow_maildrops_stop_no_others)
+{
+    struct written written;
+    struct sent slow[2 * THREADS], others[40];
+    char paths[40][USERS_FOLDER_BYTES], slow_paths[2 * THREADS][USERS_FOLDER_BYTES];
+    int held[2 * THREADS];
+    small_letter(&written);
+    for (uint32_t i = 0; i < 2 * THREADS; i++) {
+        snprintf(slow_paths[i], sizeof slow_paths[i], "aa/bb/slow%u", i);
+        held[i] = hold(slow_paths[i]);
+        cr_assert(send_to(&slow[i], slow_paths[i], &written.letter, i, &ring));
+    }
     for (uint32_t i = 0; i < 40; i++) {
         snprintf(paths[i], sizeof paths[i], "aa/bb/user%u", i);
         cr_assert(send_to(&others[i], paths[i], &written.letter, i, &ring));
     }
     wait_for(others, 40, &ring);
-    for (uint32_t i = 0; i < 3; i++)
+    for (uint32_t i = 0; i < 2 * THREADS; i++) {
         cr_assert(slow[i].request.op.in_flight);
-    disk_close(disk, held);
-    wait_for(slow, 3, &ring);
+        disk_close(disk, held[i]);
+    }
+    wait_for(slow, 2 * THREADS, &ring);
     for (uint32_t i = 0; i < 40; i++)
         check_drop(paths[i], 1);
-    check_drop("aa/bb/slow", 3);
+    for (uint32_t i = 0; i < 2 * THREADS; i++) {
+        cr_assert_eq(slow[i].request.result, MAIL_DONE);
+        check_drop(slow_paths[i], 1);
+    }
     written_fini(&written, disk);
 }
 

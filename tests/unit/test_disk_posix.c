@@ -253,11 +253,15 @@ Test(disk_posix, locks_exclude_two_handles_of_one_process)
     cr_assert_eq(disk_lock(disk, second, DISK_LOCK_SESSION, DISK_WAIT), -EBUSY);
     cr_assert_eq(disk_lock(disk, second, DISK_LOCK_DELIVERY, DISK_NOW), 0, "they are two locks");
     cr_assert_eq(disk_lock(disk, first, DISK_LOCK_DELIVERY, DISK_NOW), -EAGAIN);
+    cr_assert_eq(disk_lock(disk, first, DISK_LOCK_DELIVERY_NOW, DISK_WAIT), -EAGAIN);
     disk_unlock(disk, first, DISK_LOCK_SESSION);
     cr_assert_eq(disk_lock(disk, second, DISK_LOCK_SESSION, DISK_NOW), 0);
     disk_close(disk, second);
     cr_assert_eq(disk_lock(disk, first, DISK_LOCK_SESSION, DISK_NOW), 0, "closing frees");
-    cr_assert_eq(disk_lock(disk, first, DISK_LOCK_DELIVERY, DISK_NOW), 0);
+    cr_assert_eq(disk_lock(disk, first, DISK_LOCK_DELIVERY_NOW, DISK_WAIT), 0);
+    second = disk_open(disk, "index", DISK_READ_WRITE, DISK_WAIT);
+    cr_assert_eq(disk_lock(disk, second, DISK_LOCK_DELIVERY, DISK_NOW), -EAGAIN, "it is the same");
+    disk_close(disk, second);
     disk_close(disk, first);
 }
 
