@@ -185,6 +185,7 @@ enum mail_result delivery_commit(struct delivery *delivery)
         result = maildrop_result(disk_sync(delivery->access->disk, delivery->wire));
     if (result != MAIL_DONE)
         cut_back(delivery);
+    delivery->has_written = false;
     if (result == MAIL_DONE)
         result = compact_settle(delivery->access, delivery->path, delivery->index, &delivery->tail);
     if (result == MAIL_DONE)
@@ -196,6 +197,7 @@ enum mail_result delivery_commit(struct delivery *delivery)
 
 void delivery_end(struct delivery *delivery)
 {
+    cut_back(delivery);
     if (delivery->wire >= 0)
         disk_close(delivery->access->disk, delivery->wire);
     if (delivery->index >= 0)
@@ -271,6 +273,9 @@ static enum mail_result open_files(struct delivery *delivery, enum disk_lock loc
  * dead space. */
 static void cut_back(struct delivery *delivery)
 {
+    if (!delivery->has_written)
+        return;
+    delivery->has_written = false;
     if (disk_truncate(delivery->access->disk, delivery->wire, delivery->batch_start) < 0)
         return;
     delivery->wire_end = delivery->batch_start;
@@ -282,6 +287,7 @@ static void begin_batch(struct delivery *delivery)
     delivery->wire_end += delivery->buffered;
     delivery->buffered = 0;
     delivery->batch_start = delivery->wire_end;
+    delivery->has_written = false;
     delivery->batch_count = 0;
     delivery->live_count = delivery->tail.record.live_count;
     delivery->live_octets = delivery->tail.record.live_octets;
@@ -431,6 +437,7 @@ static enum mail_result make_room(struct delivery *delivery)
 static enum mail_result write_out(struct delivery *delivery, uint32_t from, uint32_t to)
 {
     int written = 0;
+    delivery->has_written = true;
     if (to > from)
         written =
             disk_write(delivery->access->disk, delivery->wire, delivery->access->scratch + from,

@@ -44,6 +44,7 @@ struct delivery {
                               * not known yet and has RECORD_FIRST_LINE_MAX bytes of room */
     uint64_t message_offset; /* of a message that outgrew the buffer: its place in the file */
     bool in_message;
+    bool has_written;        /* this batch has, and no record names it yet */
     bool outgrown;           /* the front of the message under way is in the file already */
     enum mail_result failed; /* why this batch can not be committed any more, or MAIL_DONE */
     struct dot_coder coder;

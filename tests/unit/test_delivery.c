@@ -397,14 +397,17 @@ Test(delivery, a_full_disk_gets_back_what_the_refused_batch_had_written)
     char *message = big_message(500000);
     cr_assert_eq(drop_deliver(disk, PATH, "u1", text("one\n")), MAIL_DONE);
     fake_disk_peek(disk, PATH "/wire.1", &before);
-    for (uint64_t n = 1; n <= 4; n++) { /* three writes and the sync of the wire */
+    for (uint64_t n = 1; n <= 8; n++) { /* three writes and the sync of the wire, given up or not */
         cr_assert_eq(delivery_begin(&delivery, &access_wait, PATH, &drop_limits), MAIL_DONE);
-        fake_disk_fail_at(disk, n, ENOSPC);
+        fake_disk_fail_at(disk, (n - 1) % 4 + 1, ENOSPC);
         (void)add(&delivery, text(HEAD), (struct span){message, 500000}, 1 << 20, "u");
-        cr_assert_eq(delivery_commit(&delivery), MAIL_NO_SPACE, "operation %d", (int)n);
+        if (n <= 4)
+            cr_assert_eq(delivery_commit(&delivery), MAIL_NO_SPACE, "operation %d", (int)n);
+        else
+            fake_disk_fail_at(disk, 0, 0);
+        delivery_end(&delivery);
         fake_disk_peek(disk, PATH "/wire.1", &bytes);
         cr_assert_eq(bytes, before, "operation %d", (int)n);
-        delivery_end(&delivery);
     }
     free(message);
     cr_assert_eq(drop_deliver(disk, PATH, "u2", text("two\n")), MAIL_DONE);
