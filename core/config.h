@@ -19,6 +19,10 @@
 
 enum config_plaintext { CONFIG_PLAINTEXT_NEVER, CONFIG_PLAINTEXT_LOCAL, CONFIG_PLAINTEXT_ALWAYS };
 
+/* What is spoken on a listener. */
+enum config_protocol { CONFIG_PROTOCOL_POP3 };
+#define CONFIG_PROTOCOLS 1
+
 /* When a listener's connections are encrypted: by STLS, which is offered as soon as there is a tls
  * block; from the first byte; never. */
 enum config_tls_mode { CONFIG_TLS_STARTTLS, CONFIG_TLS_IMPLICIT, CONFIG_TLS_NONE };
@@ -33,6 +37,7 @@ struct config_listener {
     char name[64];     /* the block's title, for the log */
     char address[128]; /* "127.0.0.1:1110", "[::]:110", "unix:/run/ringpost/pop3" */
     int line;          /* in the file, for errors that show only at the start */
+    enum config_protocol protocol;
     enum config_tls_mode tls;
     struct sockaddr_storage socket_address;
     socklen_t socket_address_bytes;

@@ -67,11 +67,25 @@ void listener_forget_path(const struct config_listener *listener)
 }
 
 void listener_start(struct listener *listener, struct shard *shard, int socket,
-                    enum config_tls_mode tls)
+                    const struct config_listener *config)
 {
     *listener = (struct listener){
-        .accept = {.done = accepted}, .shard = shard, .socket = socket, .tls = tls};
+        .accept = {.done = accepted},
+        .shard = shard,
+        .socket = socket,
+        .protocol = listener_protocol(config->protocol),
+        .tls = config->tls,
+    };
     ring_accept_multishot(&shard->ring, &listener->accept, socket);
+}
+
+const struct conn_protocol *listener_protocol(enum config_protocol protocol)
+{
+    switch (protocol) {
+    case CONFIG_PROTOCOL_POP3:
+        return &pop3_protocol;
+    }
+    must(false);
 }
 
 void listener_retry(struct listener *listener)
@@ -144,7 +158,7 @@ static void admit(struct listener *listener, int socket)
         return;
     }
     shard_need_tick(shard);
-    if (pop3_conn_begin(shard, socket, &peer, listener->tls))
+    if (conn_begin(shard, listener->protocol, socket, &peer, listener->tls))
         return;
     connection_limit_give(shard->server->connection_limit, &peer.any);
     refuse(listener, socket);
@@ -178,11 +192,11 @@ static int bound_socket(const struct config_listener *listener, bool shared)
 
 static void refuse(struct listener *listener, int socket)
 {
-    static const char words[] = "-ERR [SYS/TEMP] Too many connections; please try again later.\r\n";
+    struct span words = listener->protocol->refusal;
     listener->shard->counters.refused_connections++;
     /* Words in the clear would only confuse a client that begins with TLS. */
     if (listener->tls != CONFIG_TLS_IMPLICIT)
-        (void)send(socket, words, sizeof words - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+        (void)send(socket, words.bytes, words.length, MSG_DONTWAIT | MSG_NOSIGNAL);
     close(socket);
 }
 

@@ -7,12 +7,13 @@
 #ifndef RINGPOST_CORE_LISTENER_H
 #define RINGPOST_CORE_LISTENER_H
 
-#include "core/shard.h"
+#include "core/conn.h"
 
 struct listener {
     struct op accept;
     struct shard *shard;
     int socket;
+    const struct conn_protocol *protocol;
     enum config_tls_mode tls;
     bool paused; /* no file descriptors were left; tried again with the next tick */
 };
@@ -27,9 +28,12 @@ bool listener_sockets(const struct config *config, const struct config_listener 
 /* Takes the file of a unix socket away, at the end. */
 void listener_forget_path(const struct config_listener *listener);
 
-/* Begins to accept; takes the socket over. */
+/* Begins to accept; takes the socket over. `config` is borrowed during the call. */
 void listener_start(struct listener *listener, struct shard *shard, int socket,
-                    enum config_tls_mode tls);
+                    const struct config_listener *config);
+
+/* How a protocol is spoken. */
+const struct conn_protocol *listener_protocol(enum config_protocol protocol);
 
 /* Starts again after a pause. */
 void listener_retry(struct listener *listener);

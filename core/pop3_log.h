@@ -9,15 +9,12 @@
 #include "core/pop3_conn.h"
 
 /* The answer to POP3_ASK_OPEN: a login, or why the maildrop could not be opened. */
-void pop3_log_login(struct pop3_conn *conn, const struct pop3_answer *answer);
+void pop3_log_login(struct pop3_conn *pop3, const struct pop3_answer *answer);
 
 /* The password did not let him in, or could not be checked. `user` is what the peer said. */
-void pop3_log_refusal(struct pop3_conn *conn, struct span user, enum pop3_auth_result result);
-
-/* A handshake or a record failed; in the library's words. */
-void pop3_log_tls_failure(struct pop3_conn *conn);
+void pop3_log_refusal(struct pop3_conn *pop3, struct span user, enum pop3_auth_result result);
 
 /* The end of a session that had logged in; nothing for another. */
-void pop3_log_logout(struct pop3_conn *conn);
+void pop3_log_logout(struct pop3_conn *pop3);
 
 #endif

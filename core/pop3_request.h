@@ -12,7 +12,7 @@
 /* A request on its way through a worker. */
 struct pop3_task {
     struct job job;
-    struct pop3_conn *conn;
+    struct pop3_conn *pop3;
     struct pop3_ask ask;
     struct pop3_answer answer;
     union {
@@ -24,14 +24,14 @@ struct pop3_task {
 
 enum pop3_request_result {
     POP3_REQUEST_ANSWERED, /* out_answer is it */
-    POP3_REQUEST_TASK,     /* conn->task is on its way */
+    POP3_REQUEST_TASK,     /* a task is on its way */
 };
 
-/* Answers conn->ask, which is one of AUTH, OPEN, FACTS, BODY, TOP, COMMIT. The answer's facts are
+/* Answers pop3->ask, which is one of AUTH, OPEN, FACTS, BODY, TOP, COMMIT. The answer's facts are
  * the shard's and live until the next request. */
-enum pop3_request_result pop3_request(struct pop3_conn *conn, struct pop3_answer *out_answer);
+enum pop3_request_result pop3_request(struct pop3_conn *pop3, struct pop3_answer *out_answer);
 
 /* Sends a worker to bring a range into memory; false where no task is free. */
-bool pop3_request_populate(struct pop3_conn *conn, struct mail_range range);
+bool pop3_request_populate(struct pop3_conn *pop3, struct mail_range range);
 
 #endif

@@ -40,7 +40,7 @@ enum send_result {
 struct send_stream {
     int socket;
     bool nonblocking;       /* the socket's mode: sendfile needs it, and a pending receive must have
-                             * been started without it (core/pop3_input.c) */
+                             * been started without it (core/conn_input.c) */
     bool stalled;           /* the socket was full: what was in memory may have left it since */
     bool populated;         /* `cold` has just been brought into memory: do not look again */
     uint32_t piece;         /* pieces before this one are sent */

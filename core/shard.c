@@ -2,9 +2,8 @@
 #include "core/shard.h"
 
 #include "core/allocator.h"
+#include "core/conn_input.h"
 #include "core/listener.h"
-#include "core/pop3_conn.h"
-#include "core/pop3_input.h"
 #include "core/pop3_request.h"
 #include "core/tls_stream.h"
 #include "proto/must.h"
@@ -74,7 +73,7 @@ void shard_need_tick(struct shard *shard)
         ring_timeout(&shard->ring, &shard->tick, &one_second);
 }
 
-void shard_make_ready(struct shard *shard, struct pop3_conn *conn)
+void shard_make_ready(struct shard *shard, struct conn *conn)
 {
     if (conn->is_ready)
         return;
@@ -92,7 +91,7 @@ static void turn(struct shard *shard)
     /* Those that were put off come before those that come now, handshakes above all. */
     run_ready(shard);
     ring_run(&shard->ring);
-    pop3_input_feed_starved(shard);
+    conn_input_feed_starved(shard);
     if (!shard->stopping)
         log_settle(&shard->log);
     else
@@ -109,13 +108,13 @@ static void turn(struct shard *shard)
 /* Those that were put off when this turn began; whoever is put off again waits for the next. */
 static void run_ready(struct shard *shard)
 {
-    struct pop3_conn *conn = shard->ready;
+    struct conn *conn = shard->ready;
     shard->ready = NULL;
     shard->ready_end = &shard->ready;
     while (conn != NULL) {
-        struct pop3_conn *next = conn->next_ready;
+        struct conn *next = conn->next_ready;
         conn->is_ready = false;
-        pop3_conn_resume(conn);
+        conn_resume(conn);
         conn = next;
     }
 }
@@ -127,7 +126,7 @@ static void tick(struct op *op, int result, uint32_t flags)
     struct shard *shard = (struct shard *)((char *)op - offsetof(struct shard, tick));
     struct wheel_entry *due;
     while ((due = wheel_take_due(&shard->wheel, shard_now_s(shard))) != NULL)
-        pop3_conn_timeout(pop3_conn_of_timer(due));
+        conn_timeout(conn_of_timer(due));
     bool paused = false;
     for (uint32_t i = 0; i < shard->listener_count; i++) {
         listener_retry(&shard->listeners[i]);
@@ -180,9 +179,9 @@ static void stop(struct shard *shard, bool now)
         for (uint32_t i = 0; i < shard->listener_count; i++)
             listener_stop(&shard->listeners[i]);
     }
-    for (struct pop3_conn *conn = shard->all; conn != NULL;) {
-        struct pop3_conn *next = conn->next;
-        pop3_conn_stop(conn, now);
+    for (struct conn *conn = shard->all; conn != NULL;) {
+        struct conn *next = conn->next;
+        conn_stop(conn, now);
         conn = next;
     }
 }
@@ -236,17 +235,19 @@ static struct shard *make(struct shard_start *start)
         snprintf(start->error, sizeof start->error, "shard %u: not enough memory", start->number);
         return NULL;
     }
-    slab_init(&shard->conns, sizeof(struct pop3_conn), config->connections_max);
+    for (int i = 0; i < CONFIG_PROTOCOLS; i++)
+        slab_init(&shard->conns[i], listener_protocol((enum config_protocol)i)->conn_bytes,
+                  config->connections_max);
     slab_init(&shard->plans, sizeof(struct plan), 2 * config->connections_max);
     slab_init(&shard->tls_streams, sizeof(struct tls_stream), config->connections_max);
     slab_init(&shard->tls_outputs, TLS_OUTPUT_BYTES, config->connections_max);
     slab_init(&shard->tasks, sizeof(struct pop3_task), TASKS_MAX);
-    slab_init(&shard->backlogs, pop3_input_block_bytes(config), config->connections_max);
+    slab_init(&shard->backlogs, conn_input_block_bytes(config), config->connections_max);
     read_clocks(shard);
     wheel_init(&shard->wheel, shard_now_s(shard));
     shard->listener_count = config->listener_count;
     for (uint32_t i = 0; i < config->listener_count; i++)
-        listener_start(&shard->listeners[i], shard, start->sockets[i], config->listeners[i].tls);
+        listener_start(&shard->listeners[i], shard, start->sockets[i], &config->listeners[i]);
     return shard;
 }
 
@@ -255,7 +256,8 @@ void shard_fini(struct shard *shard)
     log_fini(&shard->log);
     buffers_fini(&shard->buffers, &shard->ring);
     ring_fini(&shard->ring);
-    slab_fini(&shard->conns);
+    for (int i = 0; i < CONFIG_PROTOCOLS; i++)
+        slab_fini(&shard->conns[i]);
     slab_fini(&shard->plans);
     slab_fini(&shard->tasks);
     slab_fini(&shard->tls_streams);

@@ -21,7 +21,7 @@
 
 #include <stdatomic.h>
 
-struct pop3_conn;
+struct conn;
 struct listener;
 struct tls_contexts;
 struct tls_tickets;
@@ -68,8 +68,8 @@ struct shard {
     struct buffers buffers;
     struct log log;
     struct wheel wheel;
-    struct op tick; /* completes once a second while there are sessions */
-    struct slab conns;
+    struct op tick;                      /* completes once a second while there are sessions */
+    struct slab conns[CONFIG_PROTOCOLS]; /* conn_bytes of the protocol */
     struct slab plans;
     struct slab tasks;
     struct slab backlogs;
@@ -89,10 +89,10 @@ struct shard {
     struct mail_fact *facts;           /* POP3_FACTS_MAX, for answers at once */
     struct listener *listeners;
     uint32_t listener_count;
-    struct pop3_conn *all;   /* every session, linked by `next` and `previous` */
-    struct pop3_conn *ready; /* those that go on in the next turn, linked by `next_ready` */
-    struct pop3_conn **ready_end;
-    struct pop3_conn *starved; /* those whose receive ended for want of a buffer, likewise */
+    struct conn *all;   /* every session, linked by `next` and `previous` */
+    struct conn *ready; /* those that go on in the next turn, linked by `next_ready` */
+    struct conn **ready_end;
+    struct conn *starved; /* those whose receive ended for want of a buffer, likewise */
     uint32_t conn_count;
     uint64_t now_ms; /* steady clock, of this turn */
     bool stopping;
@@ -133,7 +133,7 @@ uint64_t shard_now_s(const struct shard *shard);
 /* The wheel turns while there is something to wait for: sessions, or an accept that has paused. */
 void shard_need_tick(struct shard *shard);
 
-/* Lets `conn` run again in the next turn (pop3_conn_resume), at most once a turn. */
-void shard_make_ready(struct shard *shard, struct pop3_conn *conn);
+/* Lets `conn` run again in the next turn (conn_resume), at most once a turn. */
+void shard_make_ready(struct shard *shard, struct conn *conn);
 
 #endif

@@ -1,8 +1,7 @@
-/* pop3_input: what a peer has sent and the session has not yet read. */
-#include "core/pop3_input.h"
+/* conn_input: what a peer has sent and the session has not yet read. */
+#include "core/conn_input.h"
 
-#include "core/pop3_steps.h"
-#include "core/pop3_tls.h"
+#include "core/conn_tls.h"
 #include "proto/must.h"
 
 #include <errno.h>
@@ -10,24 +9,24 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 
-/* Unanswered input before login: a line of a SASL exchange and some commands. */
-#define BEFORE_LOGIN_BYTES_MAX 32768
+/* Unanswered input of a peer who has not logged in: a line of a SASL exchange and some commands. */
+#define STRANGER_BYTES_MAX 32768
 
 static void received(struct op *op, int result, uint32_t flags);
-static void starve(struct pop3_conn *conn);
-static bool keep(struct pop3_conn *conn, const char *bytes, size_t count);
+static void starve(struct conn *conn);
+static bool keep(struct conn *conn, const char *bytes, size_t count);
 
-size_t pop3_input_block_bytes(const struct config *config)
+size_t conn_input_block_bytes(const struct config *config)
 {
     return config->pipelined_bytes_max + BUFFERS_BURST_BYTES;
 }
 
-void pop3_input_init(struct pop3_conn *conn)
+void conn_input_init(struct conn *conn)
 {
     conn->receive.done = received;
 }
 
-void pop3_input_receive(struct pop3_conn *conn)
+void conn_input_receive(struct conn *conn)
 {
     struct ring *ring = &conn->shard->ring;
     /* A receive that is started in non-blocking mode would fail instead of waiting; once it waits,
@@ -42,19 +41,18 @@ void pop3_input_receive(struct pop3_conn *conn)
         ring_submit(ring);
 }
 
-void pop3_input_moved(struct pop3_conn *conn)
+void conn_input_moved(struct conn *conn)
 {
-    if (conn->logged_in)
-        wheel_move(&conn->shard->wheel, &conn->timer,
-                   shard_now_s(conn->shard) + conn->shard->server->config.idle_ms / 1000 + 1);
+    if (conn->is_known)
+        wheel_move(&conn->shard->wheel, &conn->timer, shard_now_s(conn->shard) + conn->idle_s + 1);
 }
 
-void pop3_input_settle(struct pop3_conn *conn)
+void conn_input_settle(struct conn *conn)
 {
     struct shard *shard = conn->shard;
     uint32_t limit = shard->server->config.pipelined_bytes_max;
     if (conn->input.length == 0)
-        pop3_input_fini(conn);
+        conn_input_fini(conn);
     if (conn->receive.in_flight) {
         if (conn->input.length >= limit && !conn->receive_stops) {
             conn->receive_stops = true;
@@ -62,79 +60,79 @@ void pop3_input_settle(struct pop3_conn *conn)
         }
     } else if (!conn->peer_closed && !conn->is_starved && conn->input.length <= limit / 2) {
         conn->receive_stops = false;
-        pop3_input_receive(conn);
+        conn_input_receive(conn);
     }
 }
 
-void pop3_input_fini(struct pop3_conn *conn)
+void conn_input_fini(struct conn *conn)
 {
     if (conn->backlog == NULL)
         return;
     struct shard *shard = conn->shard;
     uint32_t limit = shard->server->config.pipelined_bytes_max;
-    if (!conn->logged_in)
+    if (!conn->is_known)
         password_wipe(conn->backlog, conn->backlog_used);
     /* A rare burst must not be held in memory for ever. */
     if (conn->backlog_used > limit)
-        (void)madvise(conn->backlog, pop3_input_block_bytes(&shard->server->config), MADV_DONTNEED);
+        (void)madvise(conn->backlog, conn_input_block_bytes(&shard->server->config), MADV_DONTNEED);
     slab_give(&shard->backlogs, conn->backlog);
     conn->backlog = NULL;
     conn->backlog_used = 0;
 }
 
-void pop3_input_feed_starved(struct shard *shard)
+void conn_input_feed_starved(struct shard *shard)
 {
     while (shard->starved != NULL) {
-        struct pop3_conn *conn = shard->starved;
+        struct conn *conn = shard->starved;
         shard->starved = conn->next_starved;
         conn->is_starved = false;
-        pop3_conn_settle(conn); /* receives again, or lets go of it */
+        conn_settle(conn); /* receives again, or lets go of it */
     }
 }
 
 static void received(struct op *op, int result, uint32_t flags)
 {
-    struct pop3_conn *conn = (struct pop3_conn *)((char *)op - offsetof(struct pop3_conn, receive));
+    struct conn *conn = (struct conn *)((char *)op - offsetof(struct conn, receive));
     struct shard *shard = conn->shard;
     if (result > 0) {
         char *bytes = buffers_bytes(&shard->buffers, flags);
-        bool was_logged_in = conn->logged_in;
+        bool was_known = conn->is_known;
         if (conn->shut)
             conn->input = (struct span){NULL, 0};
         else if (conn->tls != NULL)
-            pop3_tls_received(conn, bytes, (size_t)result);
+            conn_tls_received(conn, bytes, (size_t)result);
         else
-            pop3_input_take(conn, bytes, (size_t)result);
-        if (!was_logged_in)
+            conn_input_take(conn, bytes, (size_t)result);
+        if (!was_known)
             password_wipe(bytes, (size_t)result);
         buffers_give(&shard->buffers, flags);
     } else if (result == -ENOBUFS) {
         starve(conn);
     } else if (result != -ECANCELED && result != -EINTR && result != -EAGAIN) {
         conn->peer_closed = true;
-        if (!conn->shut && pop3_tls_is_shaking(conn))
-            pop3_conn_end(conn, CONN_END_DISCONNECTED);
+        if (!conn->shut && conn_tls_is_shaking(conn))
+            conn_end(conn, CONN_END_DISCONNECTED);
         else
-            pop3_steps_run(conn);
+            conn->protocol->run(conn);
     }
-    pop3_conn_settle(conn);
+    conn_settle(conn);
 }
 
-void pop3_input_take(struct pop3_conn *conn, char *bytes, size_t count)
+void conn_input_take(struct conn *conn, char *bytes, size_t count)
 {
-    pop3_input_moved(conn);
+    conn_input_moved(conn);
     if (conn->backlog == NULL) {
         conn->input = (struct span){bytes, count};
-        pop3_steps_run(conn);
+        conn->protocol->run(conn);
         bytes += count - conn->input.length;
         count = conn->input.length;
         conn->input = (struct span){NULL, 0};
     }
     if (count > 0 && !conn->shut && !keep(conn, bytes, count))
-        pop3_conn_end(conn, CONN_END_FLOOD);
+        conn_end(conn, CONN_END_FLOOD);
 }
 
-static bool keep(struct pop3_conn *conn, const char *bytes, size_t count)
+static bool keep(struct conn *conn, const char *bytes, size_t count)
 {
     struct shard *shard = conn->shard;
     if (conn->backlog == NULL) {
@@ -145,7 +143,7 @@ static bool keep(struct pop3_conn *conn, const char *bytes, size_t count)
     }
     size_t begun = (size_t)(conn->input.bytes - conn->backlog);
     size_t room =
-        conn->logged_in ? pop3_input_block_bytes(&shard->server->config) : BEFORE_LOGIN_BYTES_MAX;
+        conn->is_known ? conn_input_block_bytes(&shard->server->config) : STRANGER_BYTES_MAX;
     if (conn->input.length + count > room)
         return false;
     if (begun + conn->input.length + count > room) {
@@ -160,7 +158,7 @@ static bool keep(struct pop3_conn *conn, const char *bytes, size_t count)
     return true;
 }
 
-static void starve(struct pop3_conn *conn)
+static void starve(struct conn *conn)
 {
     struct shard *shard = conn->shard;
     if (conn->shut)

@@ -1,29 +1,28 @@
-/* pop3_tls: TLS between a connection's socket and its session. */
-#include "core/pop3_tls.h"
+/* conn_tls: TLS between a connection's socket and its session. */
+#include "core/conn_tls.h"
 
-#include "core/pop3_input.h"
-#include "core/pop3_log.h"
-#include "core/pop3_steps.h"
+#include "core/conn_input.h"
+#include "core/conn_log.h"
 #include "core/tls_stream.h"
 #include "proto/must.h"
 
 #include <errno.h>
 #include <sys/socket.h>
 
-static void go_on(struct pop3_conn *conn);
-static void shake(struct pop3_conn *conn);
-static bool take_step(struct pop3_conn *conn);
-static void put_off(struct pop3_conn *conn);
-static void read_plaintext(struct pop3_conn *conn);
-static bool lend_output(struct pop3_conn *conn);
-static void give_output(struct pop3_conn *conn);
-static void give_hello(struct pop3_conn *conn);
-static enum send_result send_output(struct pop3_conn *conn);
-static enum send_result encrypt(struct pop3_conn *conn, uint32_t piece_end);
+static void go_on(struct conn *conn);
+static void shake(struct conn *conn);
+static bool take_step(struct conn *conn);
+static void put_off(struct conn *conn);
+static void read_plaintext(struct conn *conn);
+static bool lend_output(struct conn *conn);
+static void give_output(struct conn *conn);
+static void give_hello(struct conn *conn);
+static enum send_result send_output(struct conn *conn);
+static enum send_result encrypt(struct conn *conn, uint32_t piece_end);
 
 _Static_assert(CLIENT_HELLO_MAX <= sizeof(struct plan), "a plan's block holds a ClientHello");
 
-bool pop3_tls_begin(struct pop3_conn *conn)
+bool conn_tls_begin(struct conn *conn)
 {
     struct shard *shard = conn->shard;
     must(conn->tls == NULL);
@@ -43,7 +42,7 @@ bool pop3_tls_begin(struct pop3_conn *conn)
     return true;
 }
 
-void pop3_tls_received(struct pop3_conn *conn, char *bytes, size_t count)
+void conn_tls_received(struct conn *conn, char *bytes, size_t count)
 {
     struct tls_stream *stream = conn->tls;
     struct span input = {bytes, count};
@@ -53,7 +52,7 @@ void pop3_tls_received(struct pop3_conn *conn, char *bytes, size_t count)
             return;
     } else if (stream->is_put_off) {
         if (!tls_stream_keep(stream, input))
-            pop3_conn_end(conn, CONN_END_FLOOD);
+            conn_end(conn, CONN_END_FLOOD);
         return;
     } else {
         stream->input = input;
@@ -61,22 +60,22 @@ void pop3_tls_received(struct pop3_conn *conn, char *bytes, size_t count)
     go_on(conn);
 }
 
-void pop3_tls_resume(struct pop3_conn *conn)
+void conn_tls_resume(struct conn *conn)
 {
     struct tls_stream *stream = conn->tls;
     if (stream->is_put_off && conn->shard->handshakes_left == 0) {
         shard_make_ready(conn->shard, conn);
-    } else if (stream->is_put_off || (pop3_tls_is_shaking(conn) && tls_stream_has_output(stream))) {
+    } else if (stream->is_put_off || (conn_tls_is_shaking(conn) && tls_stream_has_output(stream))) {
         stream->is_put_off = false;
         go_on(conn);
     }
 }
 
-static void go_on(struct pop3_conn *conn)
+static void go_on(struct conn *conn)
 {
     struct tls_stream *stream = conn->tls;
     if (!lend_output(conn)) {
-        pop3_conn_end(conn, CONN_END_NO_MEMORY);
+        conn_end(conn, CONN_END_NO_MEMORY);
         return;
     }
     if (stream->state == TLS_READY || stream->state == TLS_HANDSHAKE)
@@ -87,20 +86,20 @@ static void go_on(struct pop3_conn *conn)
         return;
     bool is_gone = send_output(conn) == SEND_BROKEN;
     if (stream->state == TLS_BROKEN)
-        pop3_log_tls_failure(conn);
+        conn_log_tls_failure(conn);
     if (is_gone) {
-        pop3_conn_end(conn, CONN_END_DISCONNECTED);
+        conn_end(conn, CONN_END_DISCONNECTED);
         return;
     }
     /* What the peer has still sent is read: a reset would take the alert from him. */
     if (stream->state == TLS_BROKEN) {
-        pop3_conn_finish(conn, CONN_END_TLS);
+        conn_finish(conn, CONN_END_TLS);
         return;
     }
     give_output(conn);
 }
 
-static void shake(struct pop3_conn *conn)
+static void shake(struct conn *conn)
 {
     struct shard *shard = conn->shard;
     struct tls_stream *stream = conn->tls;
@@ -120,11 +119,11 @@ static void shake(struct pop3_conn *conn)
                shard_now_s(shard) + shard->server->config.login_ms / 1000 + 1);
     /* What the session has said or read while it could not: the greeting. */
     if (send_output(conn) != SEND_BROKEN)
-        pop3_steps_run(conn);
+        conn->protocol->run(conn);
 }
 
 /* Whether one more step may be done in this turn. */
-static bool take_step(struct pop3_conn *conn)
+static bool take_step(struct conn *conn)
 {
     struct shard *shard = conn->shard;
     if (shard->handshakes_left == 0)
@@ -136,18 +135,18 @@ static bool take_step(struct pop3_conn *conn)
 }
 
 /* The receive buffer goes back to the kernel, so what is left of it is kept. */
-static void put_off(struct pop3_conn *conn)
+static void put_off(struct conn *conn)
 {
     struct shard *shard = conn->shard;
     struct tls_stream *stream = conn->tls;
     if (stream->hello == NULL)
         stream->hello = slab_take(&shard->plans);
     if (stream->hello == NULL) {
-        pop3_conn_end(conn, CONN_END_NO_MEMORY);
+        conn_end(conn, CONN_END_NO_MEMORY);
         return;
     }
     if (stream->state == TLS_HANDSHAKE && !tls_stream_keep(stream, (struct span){NULL, 0})) {
-        pop3_conn_end(conn, CONN_END_FLOOD);
+        conn_end(conn, CONN_END_FLOOD);
         return;
     }
     shard->counters.handshakes_put_off++;
@@ -155,30 +154,30 @@ static void put_off(struct pop3_conn *conn)
     shard_make_ready(shard, conn);
 }
 
-static void read_plaintext(struct pop3_conn *conn)
+static void read_plaintext(struct conn *conn)
 {
     struct shard *shard = conn->shard;
     struct tls_stream *stream = conn->tls;
     size_t count;
     while (!conn->shut &&
            (count = tls_stream_read(stream, shard->plaintext, TLS_RECORD_BYTES)) > 0) {
-        bool was_logged_in = conn->logged_in;
-        pop3_input_take(conn, shard->plaintext, count);
-        if (!was_logged_in)
+        bool was_known = conn->is_known;
+        conn_input_take(conn, shard->plaintext, count);
+        if (!was_known)
             password_wipe(shard->plaintext, count);
         /* The session may have ended and sent all that it had to say. */
         if (!conn->shut && !lend_output(conn))
-            pop3_conn_end(conn, CONN_END_NO_MEMORY);
+            conn_end(conn, CONN_END_NO_MEMORY);
     }
     if (stream->input.length == 0)
         give_hello(conn);
     if (stream->peer_ended && !conn->shut && !conn->peer_closed) {
         conn->peer_closed = true;
-        pop3_steps_run(conn);
+        conn->protocol->run(conn);
     }
 }
 
-enum send_result pop3_tls_send(struct pop3_conn *conn, uint32_t piece_end)
+enum send_result conn_tls_send(struct conn *conn, uint32_t piece_end)
 {
     struct shard *shard = conn->shard;
     uint64_t begun = shard->sent.bytes;
@@ -201,7 +200,7 @@ enum send_result pop3_tls_send(struct pop3_conn *conn, uint32_t piece_end)
 }
 
 /* Fills the output with records, as large as the plan allows. */
-static enum send_result encrypt(struct pop3_conn *conn, uint32_t piece_end)
+static enum send_result encrypt(struct conn *conn, uint32_t piece_end)
 {
     struct shard *shard = conn->shard;
     while (conn->stream.piece < piece_end &&
@@ -217,7 +216,7 @@ static enum send_result encrypt(struct pop3_conn *conn, uint32_t piece_end)
     return SEND_DONE;
 }
 
-static enum send_result send_output(struct pop3_conn *conn)
+static enum send_result send_output(struct conn *conn)
 {
     struct tls_stream *stream = conn->tls;
     if (!tls_stream_has_output(stream))
@@ -240,15 +239,10 @@ static enum send_result send_output(struct pop3_conn *conn)
     return SEND_DONE;
 }
 
-const struct pop3_settings *pop3_tls_settings(const struct pop3_conn *conn)
+void conn_tls_end(struct conn *conn)
 {
-    return conn->tls->peer_name[0] != '\0' ? &conn->shard->settings_verified
-                                           : &conn->shard->settings_encrypted;
-}
-
-void pop3_tls_end(struct pop3_conn *conn)
-{
-    /* Without room for it the peer does without: his data is whole by POP3's own framing. */
+    /* Without room for it the peer does without: his data is whole by the protocol's own framing.
+     */
     if (conn->tls->state != TLS_OPEN || !lend_output(conn))
         return;
     tls_stream_end(conn->tls);
@@ -259,7 +253,7 @@ void pop3_tls_end(struct pop3_conn *conn)
     give_output(conn);
 }
 
-void pop3_tls_fini(struct pop3_conn *conn)
+void conn_tls_fini(struct conn *conn)
 {
     struct tls_stream *stream = conn->tls;
     if (stream == NULL)
@@ -273,19 +267,19 @@ void pop3_tls_fini(struct pop3_conn *conn)
     conn->tls = NULL;
 }
 
-bool pop3_tls_is_shaking(const struct pop3_conn *conn)
+bool conn_tls_is_shaking(const struct conn *conn)
 {
     return conn->tls != NULL && conn->tls->state != TLS_OPEN;
 }
 
-static bool lend_output(struct pop3_conn *conn)
+static bool lend_output(struct conn *conn)
 {
     if (conn->tls->output == NULL)
         conn->tls->output = slab_take(&conn->shard->tls_outputs);
     return conn->tls->output != NULL;
 }
 
-static void give_output(struct pop3_conn *conn)
+static void give_output(struct conn *conn)
 {
     if (conn->tls->output == NULL || tls_stream_has_output(conn->tls))
         return;
@@ -293,7 +287,7 @@ static void give_output(struct pop3_conn *conn)
     conn->tls->output = NULL;
 }
 
-static void give_hello(struct pop3_conn *conn)
+static void give_hello(struct conn *conn)
 {
     if (conn->tls->hello == NULL || conn->tls->state == TLS_HELLO || conn->tls->state == TLS_READY)
         return;
