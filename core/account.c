@@ -7,6 +7,7 @@
  */
 #include "core/account.h"
 
+#include "core/account_quota.h"
 #include "core/text_file.h"
 #include "proto/must.h"
 #include "storage/users.h"
@@ -195,7 +196,7 @@ bool account_name_is_valid(struct span name)
     return true;
 }
 
-/* The two fields of a line that count; NULL, or what is wrong with the line. */
+/* The fields of a line that count; NULL, or what is wrong with the line. */
 static const char *cut_line(struct span line, struct account *out_account)
 {
     const char *colon = memchr(line.bytes, ':', line.length);
@@ -219,6 +220,13 @@ static const char *cut_line(struct span line, struct account *out_account)
                    "SHA256-CRYPT, SHA512-CRYPT, YESCRYPT, MD5-CRYPT, ARGON2ID and ARGON2I";
         out_account->hash = (struct span){field.bytes + taken, field.length - taken};
     }
+    struct span rest = {name.bytes, line.length};
+    for (int fields = 7; fields > 0 && rest.length > 0; fields--) {
+        const char *next = memchr(rest.bytes, ':', rest.length);
+        size_t taken = next == NULL ? rest.length : (size_t)(next - rest.bytes) + 1;
+        rest = (struct span){rest.bytes + taken, rest.length - taken};
+    }
+    out_account->extra = rest;
     size_t most = out_account->scheme == PASSWORD_PLAIN ? PASSWORD_MAX : PASSWORD_HASH_BYTES - 1;
     return out_account->hash.length > most ? "the hash is too long" : NULL;
 }
@@ -348,6 +356,9 @@ static const char *take_line(struct accounts *accounts, uint64_t offset, struct 
 {
     struct account account, other;
     const char *fault = cut_line(line, &account);
+    if (fault != NULL)
+        return fault;
+    fault = account_quota_take(account.extra, &(struct account_quota){0, 0});
     if (fault != NULL)
         return fault;
     uint64_t hash = hash_name(accounts->seed, account.name);

@@ -17,7 +17,8 @@ struct accounts;
 struct account {
     struct span name;
     enum password_scheme scheme;
-    struct span hash; /* without the {SCHEME} */
+    struct span hash;  /* without the {SCHEME} */
+    struct span extra; /* the eighth field with the words that Dovecot keeps there, or empty */
 };
 
 /* Reads a passwd-file. A damaged line, an unknown scheme or a name given twice is one sentence with
