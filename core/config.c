@@ -55,6 +55,18 @@ static const struct config_key keys[] = {
     {"disk-threads", CONFIG_KEY_NUMBER, AT(disk_threads), 1, 1024, 32, NULL},
     {"handshake-timeout", CONFIG_KEY_SECONDS, AT(handshake_ms), 5, 300, 30, NULL},
     {"handshakes-a-turn", CONFIG_KEY_NUMBER, AT(handshakes_per_turn), 1, 1024, 32, NULL},
+    {"username-format", CONFIG_KEY_CHOICE, AT(user_name), 0, 0, CONFIG_USER_NAME_ADDRESS, "address local"},
+    {"recipient-delimiter", CONFIG_KEY_CHARACTER, AT(recipient_delimiter), 0, 0, '+', "!#$%&*+-/=?^_`{|}~."},
+    {"recipients", CONFIG_KEY_NUMBER, AT(recipients_max), 100, 100000, 1000, NULL},
+    {"return-path", CONFIG_KEY_YES_NO, AT(return_path), 0, 0, true, NULL},
+    {"delivered-to", CONFIG_KEY_YES_NO, AT(delivered_to), 0, 0, true, NULL},
+    {"received", CONFIG_KEY_YES_NO, AT(received), 0, 0, true, NULL},
+    {"quota-bytes", CONFIG_KEY_LARGE_NUMBER, AT(quota_octets), 0, INT64_MAX, 0, NULL},
+    {"quota-messages", CONFIG_KEY_NUMBER, AT(quota_messages), 0, 16000000, 0, NULL},
+    {"quota-full", CONFIG_KEY_CHOICE, AT(quota_full), 0, 0, CONFIG_QUOTA_REFUSE, "refuse defer"},
+    {"lmtp-timeout", CONFIG_KEY_SECONDS, AT(lmtp_ms), 10, 3600, 300, NULL},
+    {"delivery-threads", CONFIG_KEY_NUMBER, AT(delivery_threads), 1, 1024, 64, NULL},
+    {"delivery-queue", CONFIG_KEY_NUMBER, AT(delivery_queue_max), 1, 1000000, 16384, NULL},
 };
 /* clang-format on */
 #define KEYS (sizeof keys / sizeof keys[0])

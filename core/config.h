@@ -20,12 +20,18 @@
 enum config_plaintext { CONFIG_PLAINTEXT_NEVER, CONFIG_PLAINTEXT_LOCAL, CONFIG_PLAINTEXT_ALWAYS };
 
 /* What is spoken on a listener. */
-enum config_protocol { CONFIG_PROTOCOL_POP3 };
-#define CONFIG_PROTOCOLS 1
+enum config_protocol { CONFIG_PROTOCOL_POP3, CONFIG_PROTOCOL_LMTP };
+#define CONFIG_PROTOCOLS 2
 
 /* When a listener's connections are encrypted: by STLS, which is offered as soon as there is a tls
  * block; from the first byte; never. */
 enum config_tls_mode { CONFIG_TLS_STARTTLS, CONFIG_TLS_IMPLICIT, CONFIG_TLS_NONE };
+
+/* Which user a recipient's address means: by all of it, or by what stands before the '@'. */
+enum config_user_name { CONFIG_USER_NAME_ADDRESS, CONFIG_USER_NAME_LOCAL };
+
+/* What the sender of a mail hears whose recipient's quota is used up: never again, or later. */
+enum config_quota_full { CONFIG_QUOTA_REFUSE, CONFIG_QUOTA_DEFER };
 
 enum config_tls_version { CONFIG_TLS_1_2, CONFIG_TLS_1_3 };
 
@@ -38,6 +44,7 @@ struct config_listener {
     char address[128]; /* "127.0.0.1:1110", "[::]:110", "unix:/run/ringpost/pop3" */
     int line;          /* in the file, for errors that show only at the start */
     enum config_protocol protocol;
+    uint32_t mode; /* of a unix socket's file, default 0666 */
     enum config_tls_mode tls;
     struct sockaddr_storage socket_address;
     socklen_t socket_address_bytes;
@@ -89,6 +96,18 @@ struct config {
     uint32_t disk_threads;        /* disk-threads, default 32 */
     uint32_t handshake_ms;        /* handshake-timeout, default 30 s, 5..300 */
     uint32_t handshakes_per_turn; /* handshakes-a-turn, of a shard, default 32, 1..1,024 */
+    enum config_user_name user_name; /* username-format, default address */
+    char recipient_delimiter;        /* recipient-delimiter, default '+'; NUL: none */
+    uint32_t recipients_max;         /* recipients, of one message, default 1,000 */
+    bool return_path;        /* return-path, default true: a line in front of each message, */
+    bool delivered_to;       /* delivered-to, */
+    bool received;           /* and received, likewise */
+    uint64_t quota_octets;   /* quota-bytes, of one maildrop, default 0: no limit */
+    uint32_t quota_messages; /* quota-messages, default 0: only `messages` */
+    enum config_quota_full quota_full; /* quota-full, default refuse */
+    uint32_t lmtp_ms;                  /* lmtp-timeout, default 300 s, 10..3600 */
+    uint32_t delivery_threads;         /* delivery-threads, default 64 */
+    uint32_t delivery_queue_max; /* delivery-queue, recipients that may wait, default 16,384 */
     struct config_listener listeners[CONFIG_LISTENERS_MAX];
     uint32_t listener_count; /* at least one, or config_read refuses the file */
     struct config_tls *tls;  /* tls_count of them, in the file's order; config_free frees them */

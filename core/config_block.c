@@ -9,7 +9,9 @@
 #define HOST_BYTES_MAX  253
 #define LABEL_BYTES_MAX 63
 
-enum { LISTENER_ADDRESS, LISTENER_TLS, LISTENER_KEYS };
+enum { LISTENER_ADDRESS, LISTENER_TLS, LISTENER_PROTOCOL, LISTENER_MODE, LISTENER_KEYS };
+
+#define SOCKET_MODE 0666
 
 static const struct config_key listener_keys[LISTENER_KEYS] = {
     [LISTENER_ADDRESS] = {.name = "address", .kind = CONFIG_KEY_LIST},
@@ -17,6 +19,14 @@ static const struct config_key listener_keys[LISTENER_KEYS] = {
                       .kind = CONFIG_KEY_CHOICE,
                       .offset = offsetof(struct config_reader, block_tls),
                       .text = "starttls implicit none"},
+    [LISTENER_PROTOCOL] = {.name = "protocol",
+                           .kind = CONFIG_KEY_CHOICE,
+                           .offset = offsetof(struct config_reader, block_protocol),
+                           .text = "pop3 lmtp"},
+    [LISTENER_MODE] = {.name = "mode",
+                       .kind = CONFIG_KEY_MODE,
+                       .offset = offsetof(struct config_reader, block_mode),
+                       .fallback = SOCKET_MODE},
 };
 
 /* From TLS_MIN_VERSION on they hold for all connections. */
@@ -90,8 +100,9 @@ bool config_block_refuse_key(struct config_reader *reader, const cfg_t *block, c
     if (!in_listener && strcmp(block->name, "tls") != 0)
         return false;
     if (in_listener)
-        config_reader_fail(reader, block->line,
-                           "%.40s is not known in a listener; its keys are address and tls", word);
+        config_reader_fail(
+            reader, block->line,
+            "%.40s is not known in a listener; its keys are address, protocol, tls and mode", word);
     else
         config_reader_fail(
             reader, block->line,
@@ -162,13 +173,21 @@ static int take_address(struct config_reader *reader, cfg_t *block, const char *
     return 0;
 }
 
+static void begin_listener(struct config_reader *reader)
+{
+    reader->block = (struct config_key_group){listener_keys, LISTENER_KEYS, reader, {0}};
+    config_key_set_default(&listener_keys[LISTENER_TLS], reader);
+    config_key_set_default(&listener_keys[LISTENER_PROTOCOL], reader);
+    config_key_set_default(&listener_keys[LISTENER_MODE], reader);
+}
+
 /* libconfuse's callback for a value in a listener. */
 static int take_in_listener(cfg_t *block, cfg_opt_t *option, const char *value, void *result)
 {
     struct config_reader *reader = config_reader_now();
     *(const char **)result = value;
     if (reader->block.target == NULL)
-        reader->block = (struct config_key_group){listener_keys, LISTENER_KEYS, reader, {0}};
+        begin_listener(reader);
     const struct config_key *key = config_key_find(&reader->block, cfg_opt_name(option));
     if (key->kind == CONFIG_KEY_LIST)
         return take_address(reader, block, value);
@@ -179,11 +198,10 @@ static void forget_block(struct config_reader *reader)
 {
     reader->block = (struct config_key_group){0};
     reader->block_values = 0;
-    reader->block_tls = CONFIG_TLS_STARTTLS;
 }
 
-/* libconfuse's callback at the end of a listener: only now is it known how all of its addresses
- * are encrypted. */
+/* libconfuse's callback at the end of a listener: only now is it known what holds for all of its
+ * addresses. */
 static int end_listener(cfg_t *file, cfg_opt_t *option)
 {
     (void)option;
@@ -193,8 +211,18 @@ static int end_listener(cfg_t *file, cfg_opt_t *option)
             reader, file->line,
             "this listener has no address; write address = \"127.0.0.1:110\" in it");
     struct config *config = reader->config;
-    for (uint32_t i = 1; i <= reader->block_values; i++)
-        config->listeners[config->listener_count - i].tls = reader->block_tls;
+    bool has_file = false;
+    for (uint32_t i = 1; i <= reader->block_values; i++) {
+        struct config_listener *listener = &config->listeners[config->listener_count - i];
+        listener->tls = reader->block_tls;
+        listener->protocol = reader->block_protocol;
+        listener->mode = reader->block_mode;
+        has_file = has_file || listener->socket_address.ss_family == AF_UNIX;
+    }
+    if (reader->block.lines[LISTENER_MODE] != 0 && !has_file)
+        return config_reader_fail(reader, reader->block.lines[LISTENER_MODE],
+                                  "mode is of a unix socket's file, and this listener has none; "
+                                  "write address = \"unix:/path\", or leave mode away");
     forget_block(reader);
     return 0;
 }

@@ -17,6 +17,10 @@ static int take_choice(struct config_reader *reader, int line, const struct conf
                        const char *value, void *target);
 static int take_number(struct config_reader *reader, int line, const struct config_key *key,
                        const char *value, void *target);
+static int take_mode(struct config_reader *reader, int line, const struct config_key *key,
+                     const char *value, void *target);
+static int take_character(struct config_reader *reader, int line, const struct config_key *key,
+                          const char *value, void *target);
 
 int config_key_take(struct config_reader *reader, struct config_key_group *group,
                     const struct config_key *key, int line, const char *value)
@@ -37,6 +41,10 @@ int config_key_take(struct config_reader *reader, struct config_key_group *group
     case CONFIG_KEY_LARGE_NUMBER:
     case CONFIG_KEY_SECONDS:
         return take_number(reader, line, key, value, group->target);
+    case CONFIG_KEY_MODE:
+        return take_mode(reader, line, key, value, group->target);
+    case CONFIG_KEY_CHARACTER:
+        return take_character(reader, line, key, value, group->target);
     case CONFIG_KEY_LIST:
         break;
     }
@@ -78,8 +86,12 @@ static void set_number(const struct config_key *key, void *target, uint64_t numb
         small *= 1000;
         memcpy(member, &small, sizeof small);
         return;
+    case CONFIG_KEY_CHARACTER:
+        *member = (char)number;
+        return;
     case CONFIG_KEY_CHOICE:
     case CONFIG_KEY_NUMBER:
+    case CONFIG_KEY_MODE:
         memcpy(member, &small, sizeof small);
         return;
     case CONFIG_KEY_PATH:
@@ -166,5 +178,35 @@ static int take_number(struct config_reader *reader, int line, const struct conf
             reader, line, "%s = %.40s is out of range; write a number from %ju to %ju%s", key->name,
             value, (uintmax_t)key->least, (uintmax_t)key->most, unit);
     set_number(key, target, number);
+    return 0;
+}
+
+static int take_mode(struct config_reader *reader, int line, const struct config_key *key,
+                     const char *value, void *target)
+{
+    size_t length = strlen(value);
+    uint64_t mode = 0;
+    bool good = length == 3 || (length == 4 && *value == '0');
+    for (const char *at = value; good && *at != '\0'; at++) {
+        good = *at >= '0' && *at <= '7';
+        mode = mode * 8 + (uint64_t)(*at - '0');
+    }
+    if (!good)
+        return config_reader_fail(reader, line,
+                                  "%s = \"%.40s\" is no mode of a file; write %s = 0660, or other "
+                                  "octal digits",
+                                  key->name, value, key->name);
+    set_number(key, target, mode);
+    return 0;
+}
+
+static int take_character(struct config_reader *reader, int line, const struct config_key *key,
+                          const char *value, void *target)
+{
+    if (*value != '\0' && (value[1] != '\0' || strchr(key->text, *value) == NULL))
+        return config_reader_fail(reader, line,
+                                  "%s = \"%.40s\" cannot be; write one of %s in quotes, or \"\"",
+                                  key->name, value, key->text);
+    set_number(key, target, (unsigned char)*value);
     return 0;
 }

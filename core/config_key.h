@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CONFIG_KEYS_MAX 32 /* of one table */
+#define CONFIG_KEYS_MAX 64 /* of one table */
 
 #define CONFIG_PATH_BYTES 4096 /* of a member that has a path, with its NUL */
 
@@ -23,6 +23,8 @@ enum config_key_kind {
     CONFIG_KEY_NUMBER,
     CONFIG_KEY_LARGE_NUMBER, /* uint64_t */
     CONFIG_KEY_SECONDS,      /* in the file; the member has milliseconds */
+    CONFIG_KEY_MODE,         /* of a file: octal digits */
+    CONFIG_KEY_CHARACTER,    /* one of some characters, or none */
     CONFIG_KEY_LIST,         /* several values, which the block takes by itself */
 };
 
@@ -32,7 +34,8 @@ struct config_key {
     size_t offset;                  /* of the member in the group's target */
     uint64_t least, most, fallback; /* as the file says it; of a choice, the fallback's index */
     const char *text; /* of a path: the default, or an example where it has none; of a choice: its
-                         words with a space between, in the order of the enum */
+                         words with a space between, in the order of the enum; of a character: those
+                         that it may be */
 };
 
 /* A table's keys in one place of the file: outside of blocks, or in one block. */

@@ -14,10 +14,13 @@ struct config_reader {
     char *error;
     size_t error_bytes;
     bool failed;
-    struct config_key_group file;   /* the keys outside of blocks */
-    struct config_key_group block;  /* of the block that is being read; no target before a key */
-    uint32_t block_values;          /* its addresses, or its hosts */
-    enum config_tls_mode block_tls; /* of a listener, whose addresses may stand before it */
+    struct config_key_group file;  /* the keys outside of blocks */
+    struct config_key_group block; /* of the block that is being read; no target before a key */
+    uint32_t block_values;         /* its addresses, or its hosts */
+    /* Of a listener, whose addresses may stand before them. */
+    enum config_tls_mode block_tls;
+    enum config_protocol block_protocol;
+    uint32_t block_mode;
 };
 
 /* libconfuse hands its callbacks nothing that is ours: they ask for the reading in progress in this

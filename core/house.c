@@ -2,6 +2,7 @@
  */
 #include "core/house.h"
 
+#include "core/delivery_queue.h"
 #include "core/listener.h"
 #include "core/shard.h"
 #include "core/store.h"
@@ -45,6 +46,7 @@ static bool read_all(struct house *house, const char *config_path, char *error, 
 static bool read_tls(struct house *house, char *error, size_t error_bytes);
 static void log_stapling(const struct house *house, const struct tls_contexts *contexts);
 static struct tls_tickets *make_tickets(struct house *house, char *error, size_t error_bytes);
+static bool speaks_lmtp(const struct config *config);
 static bool start_shards(struct house *house, int *sockets, char *error, size_t error_bytes);
 static void tell_all(struct house *house, const struct notice *what);
 static void reload_accounts(struct house *house);
@@ -123,9 +125,22 @@ bool house_start(struct house *house, char *error, size_t error_bytes)
     good = good && worker_pool_init(&house->hash_pool, config->hash_threads, config->hash_queue_max,
                                     false, error, error_bytes);
     server->hash_pool = good ? &house->hash_pool : NULL;
+    if (good && speaks_lmtp(config)) {
+        server->delivery_queue = delivery_queue_make(
+            server->disk, config->delivery_threads, config->delivery_queue_max, error, error_bytes);
+        good = server->delivery_queue != NULL;
+    }
     good = good && start_shards(house, sockets, error, error_bytes);
     free(sockets);
     return good;
+}
+
+static bool speaks_lmtp(const struct config *config)
+{
+    for (uint32_t i = 0; i < config->listener_count; i++)
+        if (config->listeners[i].protocol == CONFIG_PROTOCOL_LMTP)
+            return true;
+    return false;
 }
 
 /* All listening sockets are there before the first shard accepts. `sockets` has a row of listeners
@@ -336,6 +351,7 @@ void house_free(struct house **place)
     *place = NULL;
     struct server *server = &house->server;
     end(house);
+    delivery_queue_free(&server->delivery_queue);
     if (server->hash_pool != NULL)
         worker_pool_fini(server->hash_pool);
     if (server->disk_pool != NULL)

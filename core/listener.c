@@ -1,6 +1,7 @@
 /* listener: a listening socket of one shard, and who is let in. */
 #include "core/listener.h"
 
+#include "core/lmtp_conn.h"
 #include "core/pop3_conn.h"
 #include "proto/must.h"
 
@@ -84,6 +85,8 @@ const struct conn_protocol *listener_protocol(enum config_protocol protocol)
     switch (protocol) {
     case CONFIG_PROTOCOL_POP3:
         return &pop3_protocol;
+    case CONFIG_PROTOCOL_LMTP:
+        return &lmtp_protocol;
     }
     must(false);
 }
@@ -182,6 +185,8 @@ static int bound_socket(const struct config_listener *listener, bool shared)
     if (address->sa_family == AF_INET6)
         (void)setsockopt(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
     if (bind(descriptor, address, listener->socket_address_bytes) == 0 &&
+        (address->sa_family != AF_UNIX ||
+         chmod(((const struct sockaddr_un *)address)->sun_path, listener->mode) == 0) &&
         listen(descriptor, ACCEPT_BACKLOG) == 0)
         return descriptor;
     int error = errno;

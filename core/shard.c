@@ -4,6 +4,7 @@
 #include "core/allocator.h"
 #include "core/conn_input.h"
 #include "core/listener.h"
+#include "core/lmtp_conn.h"
 #include "core/pop3_request.h"
 #include "core/tls_stream.h"
 #include "proto/must.h"
@@ -26,6 +27,7 @@ static void pin(int core);
 static void read_clocks(struct shard *shard);
 static void log_counters(struct shard *shard);
 static struct pop3_settings settings_for(const struct config *config, bool is_local, bool stls);
+static struct lmtp_settings lmtp_settings_for(const struct server *server, bool starttls);
 
 /* Requests of one shard that may be with the workers at once; more are put off with SYS/TEMP. */
 #define TASKS_MAX 16384
@@ -215,6 +217,8 @@ static struct shard *make(struct shard_start *start)
     shard->settings_encrypted.plaintext_login = true;
     shard->settings_verified = shard->settings_encrypted;
     shard->settings_verified.external = true;
+    for (int starttls = 0; starttls < 2; starttls++)
+        shard->lmtp_settings[starttls] = lmtp_settings_for(start->server, starttls == 1);
     shard->tickets = start->tickets;
     if (config->tls_count > 0) {
         shard->tls = tls_contexts_make(config, &shard->tickets, start->error, sizeof start->error);
@@ -243,6 +247,9 @@ static struct shard *make(struct shard_start *start)
     slab_init(&shard->tls_outputs, TLS_OUTPUT_BYTES, config->connections_max);
     slab_init(&shard->tasks, sizeof(struct pop3_task), TASKS_MAX);
     slab_init(&shard->backlogs, conn_input_block_bytes(config), config->connections_max);
+    slab_init(&shard->letters, LETTER_BLOCK_BYTES, config->connections_max);
+    slab_init(&shard->recipients, sizeof(struct lmtp_recipient),
+              config->delivery_queue_max + config->recipients_max);
     read_clocks(shard);
     wheel_init(&shard->wheel, shard_now_s(shard));
     shard->listener_count = config->listener_count;
@@ -267,6 +274,8 @@ void shard_fini(struct shard *shard)
     free(shard->plaintext);
     free(shard->plaintext_out);
     slab_fini(&shard->backlogs);
+    slab_fini(&shard->letters);
+    slab_fini(&shard->recipients);
     login_cache_free(&shard->login_cache);
     free(shard->listeners);
     free(shard->facts);
@@ -320,6 +329,12 @@ static void log_counters(struct shard *shard)
     log_number(log, "handshake_steps", counters->handshake_steps);
     log_number(log, "handshakes_put_off", counters->handshakes_put_off);
     log_number(log, "waiting_requests", counters->waiting_requests);
+    log_number(log, "messages", counters->messages);
+    log_number(log, "deliveries", counters->deliveries);
+    log_number(log, "failed_deliveries", counters->failed_deliveries);
+    log_number(log, "refused_recipients", counters->refused_recipients);
+    log_number(log, "delivered_octets", counters->delivered_octets);
+    log_number(log, "spills", counters->spills);
     log_number(log, "allocated_bytes", allocated);
     log_end(log);
 }
@@ -335,5 +350,21 @@ static struct pop3_settings settings_for(const struct config *config, bool is_lo
                            (config->plaintext_login == CONFIG_PLAINTEXT_LOCAL && is_local),
         .refusals_before_login_max = config->refusals_before_login_max,
         .refusals_after_login_max = config->refusals_after_login_max,
+    };
+}
+
+static struct lmtp_settings lmtp_settings_for(const struct server *server, bool starttls)
+{
+    const struct config *config = &server->config;
+    bool is_local = config->user_name == CONFIG_USER_NAME_LOCAL;
+    return (struct lmtp_settings){
+        .host_name = span_of(server->host_name),
+        .users = {is_local ? LMTP_USER_LOCAL_PART : LMTP_USER_WHOLE_ADDRESS,
+                  config->recipient_delimiter},
+        .message_octets_max = config->message_bytes_max,
+        .recipients_max = config->recipients_max,
+        .mistakes_max = config->refusals_after_login_max,
+        .full_is_passing = config->quota_full == CONFIG_QUOTA_DEFER,
+        .starttls = starttls,
     };
 }

@@ -16,12 +16,14 @@
 #include "core/slab.h"
 #include "core/wheel.h"
 #include "core/worker.h"
+#include "proto/lmtp.h"
 #include "proto/pop3.h"
 #include "storage/mailbox.h"
 
 #include <stdatomic.h>
 
 struct conn;
+struct delivery_queue;
 struct listener;
 struct tls_contexts;
 struct tls_tickets;
@@ -32,8 +34,9 @@ struct server {
     struct disk *disk;
     struct worker_pool *disk_pool;
     struct worker_pool *hash_pool;
+    struct delivery_queue *delivery_queue; /* NULL where no listener speaks LMTP */
     struct connection_limit *connection_limit;
-    char host_name[64]; /* in APOP's timestamp */
+    char host_name[64]; /* in APOP's timestamp, in LMTP's greeting and Received */
 };
 
 /* What has been counted since the start, for the log line on SIGUSR1. */
@@ -46,6 +49,10 @@ struct shard_counters {
     uint64_t handshake_steps;    /* that may have cost operations with public keys */
     uint64_t handshakes_put_off; /* steps, to a later turn, after so many in this one */
     uint64_t waiting_requests;   /* storage requests that went to a worker */
+    uint64_t messages;           /* that came in whole by LMTP; their recipients: */
+    uint64_t deliveries, failed_deliveries, refused_recipients;
+    uint64_t delivered_octets;
+    uint64_t spills; /* how often a large message went to a temporary file */
 };
 
 /* A message from the main thread; its `op` completes on the shard's ring. */
@@ -73,10 +80,13 @@ struct shard {
     struct slab plans;
     struct slab tasks;
     struct slab backlogs;
+    struct slab letters;    /* LETTER_BLOCK_BYTES */
+    struct slab recipients; /* struct lmtp_recipient */
     const struct accounts *accounts;
     struct login_cache *login_cache;
     struct pop3_settings settings[2][2]; /* not encrypted: from elsewhere or local; with STLS */
     struct pop3_settings settings_encrypted;
+    struct lmtp_settings lmtp_settings[2]; /* with STARTTLS: not encrypted yet, and it is offered */
     struct pop3_settings settings_verified; /* with a certificate of the peer's */
     struct slab tls_streams;
     struct slab tls_outputs;

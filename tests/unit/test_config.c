@@ -75,6 +75,16 @@ Test(config, defaults)
     cr_expect_eq(config.disk_threads, 32);
     cr_expect_eq(config.handshake_ms, 30000);
     cr_expect_eq(config.handshakes_per_turn, 32);
+    cr_expect_eq(config.user_name, CONFIG_USER_NAME_ADDRESS);
+    cr_expect_eq(config.recipient_delimiter, '+');
+    cr_expect_eq(config.recipients_max, 1000);
+    cr_expect(config.return_path && config.delivered_to && config.received);
+    cr_expect_eq(config.quota_octets, 0);
+    cr_expect_eq(config.quota_messages, 0);
+    cr_expect_eq(config.quota_full, CONFIG_QUOTA_REFUSE);
+    cr_expect_eq(config.lmtp_ms, 300000);
+    cr_expect_eq(config.delivery_threads, 64);
+    cr_expect_eq(config.delivery_queue_max, 16384);
     cr_expect_eq(config.tls_count, 0);
     cr_expect_null(config.tls);
     cr_assert_eq(config.listener_count, 1);
@@ -82,6 +92,8 @@ Test(config, defaults)
     cr_expect_str_eq(config.listeners[0].address, "127.0.0.1:1110");
     cr_expect_eq(config.listeners[0].line, 1);
     cr_expect_eq(config.listeners[0].tls, CONFIG_TLS_STARTTLS);
+    cr_expect_eq(config.listeners[0].protocol, CONFIG_PROTOCOL_POP3);
+    cr_expect_eq(config.listeners[0].mode, 0666);
 }
 
 Test(config, every_key)
@@ -93,7 +105,11 @@ Test(config, every_key)
          "refusals-before-login = 3\nrefusals-after-login = 1000\npipelined-bytes = 16384\n"
          "message-size = 4000000000\nmessages = 7\nlogin-cache-time = 0\n"
          "login-cache-entries = 0\npassword-queue = 1\npassword-threads = 4\n"
-         "disk-threads = 1\nhandshake-timeout = 5\nhandshakes-a-turn = 1024\n" LISTENER);
+         "disk-threads = 1\nhandshake-timeout = 5\nhandshakes-a-turn = 1024\n"
+         "username-format = local\nrecipient-delimiter = \"-\"\nrecipients = 100\n"
+         "return-path = no\ndelivered-to = no\nreceived = no\nquota-bytes = 9000000000\n"
+         "quota-messages = 16000000\nquota-full = defer\nlmtp-timeout = 10\n"
+         "delivery-threads = 1\ndelivery-queue = 1\n" LISTENER);
     cr_expect_str_eq(config.store, "/srv/mail");
     cr_expect_str_eq(config.passwd_file, "users");
     cr_expect_eq(config.shards, 2);
@@ -117,6 +133,18 @@ Test(config, every_key)
     cr_expect_eq(config.disk_threads, 1);
     cr_expect_eq(config.handshake_ms, 5000);
     cr_expect_eq(config.handshakes_per_turn, 1024);
+    cr_expect_eq(config.user_name, CONFIG_USER_NAME_LOCAL);
+    cr_expect_eq(config.recipient_delimiter, '-');
+    cr_expect_eq(config.recipients_max, 100);
+    cr_expect_not(config.return_path || config.delivered_to || config.received);
+    cr_expect_eq(config.quota_octets, 9000000000);
+    cr_expect_eq(config.quota_messages, 16000000);
+    cr_expect_eq(config.quota_full, CONFIG_QUOTA_DEFER);
+    cr_expect_eq(config.lmtp_ms, 10000);
+    cr_expect_eq(config.delivery_threads, 1);
+    cr_expect_eq(config.delivery_queue_max, 1);
+    take("recipient-delimiter = \"\"\n" LISTENER);
+    cr_expect_eq(config.recipient_delimiter, '\0');
     take("plaintext-login = \"always\"\n" LISTENER);
     cr_expect_eq(config.plaintext_login, CONFIG_PLAINTEXT_ALWAYS);
 }
@@ -144,6 +172,46 @@ Test(config, listeners)
         cr_expect_eq(config.listeners[i].line, expected[i].line, "%zu", i);
         cr_expect_eq(config.listeners[i].socket_address.ss_family, expected[i].family);
     }
+}
+
+/* Protocol and mode are of all addresses in a block, and of none in the next. */
+Test(config, listeners_of_lmtp)
+{
+    take("listener lmtp { address = unix:/run/lmtp  protocol = lmtp  mode = 0600\n"
+         "                address = 127.0.0.1:24 }\n" LISTENER
+         "listener a { mode = 660 address = unix:/run/pop3 protocol = \"pop3\" }\n");
+    static const struct {
+        enum config_protocol protocol;
+        uint32_t mode;
+    } expected[] = {{CONFIG_PROTOCOL_LMTP, 0600},
+                    {CONFIG_PROTOCOL_LMTP, 0600},
+                    {CONFIG_PROTOCOL_POP3, 0666},
+                    {CONFIG_PROTOCOL_POP3, 0660}};
+    cr_assert_eq(config.listener_count, 4);
+    for (size_t i = 0; i < 4; i++) {
+        cr_expect_eq(config.listeners[i].protocol, expected[i].protocol, "%zu", i);
+        cr_expect_eq(config.listeners[i].mode, expected[i].mode, "%zu", i);
+    }
+    refuse("listener a { protocol = imap }\n", "FILE:1: protocol = \"imap\" is not known; write "
+                                               "pop3 or lmtp");
+    refuse("listener a { address = 127.0.0.1:1\n mode = 0600 }\n",
+           "FILE:2: mode is of a unix socket's file, and this listener has none; write address = "
+           "\"unix:/path\", or leave mode away");
+    static const char *const wrong[] = {"", "0888", "60", "1666", "06000", "rw-", "0o66"};
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        char text[100], sentence[100];
+        snprintf(text, sizeof text, "listener a { mode = \"%s\" }\n", wrong[i]);
+        snprintf(sentence, sizeof sentence,
+                 "FILE:1: mode = \"%s\" is no mode of a file; write "
+                 "mode = 0660",
+                 wrong[i]);
+        refuse(text, sentence);
+    }
+    refuse("recipient-delimiter = \"++\"\n", "FILE:1: recipient-delimiter = \"++\" cannot be; "
+                                             "write one of !#");
+    refuse("recipient-delimiter = a\n", "FILE:1: recipient-delimiter = \"a\" cannot be");
+    refuse("recipients = 99\n", "FILE:1: recipients = 99 is out of range; write a number from 100 "
+                                "to 100000");
 }
 
 Test(config, values_that_do_not_fit)
@@ -176,8 +244,9 @@ Test(config, unknown_keys)
     refuse("include(\"/etc/passwd\")\n", "FILE:1: include is not known");
     refuse("tsl { }\n", "FILE:1: tsl is not known; ringpost.conf(5)");
     refuse("stls { }\n", "FILE:1: stls is not known; write tls, if");
-    refuse("listener a {\n address = 127.0.0.1:1\n colour = red\n}\n",
-           "FILE:3: colour is not known in a listener; its keys are address and tls");
+    refuse(
+        "listener a {\n address = 127.0.0.1:1\n colour = red\n}\n",
+        "FILE:3: colour is not known in a listener; its keys are address, protocol, tls and mode");
     refuse("tls {\n" PAIR " cert = a\n}\n",
            "FILE:4: cert is not known in a tls block; its keys are certificate, key, ocsp, host, "
            "min-version, ticket-keys, verify-client and client-ca");

@@ -1,0 +1,276 @@
+/* lmtp_message: the message under way on an LMTP connection. */
+#include "core/lmtp_message.h"
+
+#include "core/account.h"
+#include "core/account_quota.h"
+#include "core/lmtp_head.h"
+#include "core/lmtp_log.h"
+#include "proto/must.h"
+
+#include <string.h>
+
+static struct delivery_limits limits_of(const struct config *config, const struct account *account);
+static enum lmtp_recipient_result keep(struct lmtp_conn *lmtp, struct lmtp_recipient *recipient);
+static void refuse_all(struct lmtp_conn *lmtp, enum mail_result result);
+static void submit(struct lmtp_conn *lmtp);
+static void delivered(struct op *op, int result, uint32_t flags);
+static void start(struct lmtp_conn *lmtp, void (*run)(struct job *, const struct worker_lent *),
+                  void (*done)(struct op *, int, uint32_t));
+static void run_spill(struct job *job, const struct worker_lent *lent);
+static void spilled(struct op *op, int result, uint32_t flags);
+static void run_fini(struct job *job, const struct worker_lent *lent);
+static void finished(struct op *op, int result, uint32_t flags);
+static void give_letter(struct lmtp_conn *lmtp);
+static void give_rest(struct lmtp_conn *lmtp);
+static struct lmtp_conn *conn_of_job(struct job *job);
+
+void lmtp_message_init(struct lmtp_conn *lmtp)
+{
+    lmtp->recipients_end = &lmtp->recipients;
+}
+
+enum lmtp_recipient_result lmtp_message_recipient(struct lmtp_conn *lmtp)
+{
+    struct shard *shard = lmtp->conn.shard;
+    struct span user = lmtp->ask.recipient.user;
+    struct span address = lmtp->ask.recipient.address;
+    struct account account;
+    struct lmtp_recipient *recipient = slab_take(&shard->recipients);
+    enum lmtp_recipient_result result = LMTP_RECIPIENT_TEMPORARY;
+    if (recipient != NULL) {
+        must(user.length <= sizeof recipient->user && address.length <= sizeof recipient->address);
+        result = LMTP_RECIPIENT_UNKNOWN;
+        if (accounts_find(shard->accounts, user, &account) && users_folder(user, recipient->path)) {
+            recipient->next = NULL;
+            recipient->lmtp = lmtp;
+            recipient->user_length = (uint16_t)user.length;
+            recipient->address_length = (uint16_t)address.length;
+            memcpy(recipient->user, user.bytes, user.length);
+            memcpy(recipient->address, address.bytes, address.length);
+            recipient->request =
+                (struct delivery_request){.path = recipient->path,
+                                          .limits = limits_of(&shard->server->config, &account),
+                                          .op = {.done = delivered}};
+            result = keep(lmtp, recipient);
+        }
+        if (result != LMTP_RECIPIENT_GOOD)
+            slab_give(&shard->recipients, recipient);
+    }
+    if (result != LMTP_RECIPIENT_GOOD)
+        lmtp_log_refusal(lmtp, address, result);
+    return result;
+}
+
+/* A maildrop that is full already is told before the message is sent in vain; where that cannot be
+ * seen without a wait, the delivery will say it. */
+static enum lmtp_recipient_result keep(struct lmtp_conn *lmtp, struct lmtp_recipient *recipient)
+{
+    const struct shard *shard = lmtp->conn.shard;
+    const struct delivery_limits *limits = &recipient->request.limits;
+    bool has_quota =
+        limits->octets_max > 0 || limits->messages_max < shard->server->config.messages_max;
+    if (has_quota && delivery_check_quota(&shard->access, recipient->path, limits, 1) == MAIL_FULL)
+        return LMTP_RECIPIENT_FULL;
+    *lmtp->recipients_end = recipient;
+    lmtp->recipients_end = &recipient->next;
+    return LMTP_RECIPIENT_GOOD;
+}
+
+static struct delivery_limits limits_of(const struct config *config, const struct account *account)
+{
+    struct account_quota quota = {config->quota_octets, config->quota_messages};
+    account_quota_take(account->extra, &quota);
+    bool is_less = quota.messages > 0 && quota.messages < config->messages_max;
+    return (struct delivery_limits){
+        .message_octets_max = config->message_bytes_max,
+        .octets_max = quota.octets,
+        .messages_max = is_less ? quota.messages : config->messages_max,
+    };
+}
+
+void lmtp_message_begin(struct lmtp_conn *lmtp)
+{
+    struct shard *shard = lmtp->conn.shard;
+    must(lmtp->letter_state == LMTP_LETTER_NONE);
+    lmtp->letter_block = slab_take(&shard->letters);
+    lmtp->letter_state = lmtp->letter_block != NULL ? LMTP_LETTER_OPEN : LMTP_LETTER_LOST;
+    if (lmtp->letter_block != NULL)
+        letter_begin(&lmtp->letter, lmtp->letter_block, LETTER_BLOCK_BYTES,
+                     shard->server->config.message_bytes_max);
+}
+
+void lmtp_message_write(struct lmtp_conn *lmtp, struct span raw)
+{
+    must(raw.length <= LMTP_CONN_TAKE_BYTES && lmtp->rest_block == NULL);
+    /* What a letter cannot keep it remembers; its bytes go by all the same. */
+    if (lmtp->letter_state != LMTP_LETTER_OPEN || letter_write(&lmtp->letter, &raw) != MAIL_LATER)
+        return;
+    struct shard *shard = lmtp->conn.shard;
+    lmtp->rest_block = slab_take(&shard->plans);
+    if (lmtp->rest_block == NULL) {
+        give_letter(lmtp);
+        lmtp->letter_state = LMTP_LETTER_LOST;
+        return;
+    }
+    memcpy(lmtp->rest_block, raw.bytes, raw.length);
+    lmtp->rest = (struct span){lmtp->rest_block, raw.length};
+    shard->counters.spills++;
+    start(lmtp, run_spill, spilled);
+}
+
+void lmtp_message_deliver(struct lmtp_conn *lmtp)
+{
+    struct shard *shard = lmtp->conn.shard;
+    must(!lmtp->delivering && lmtp->conn.pending == 0);
+    lmtp->delivering = true;
+    lmtp->ended_ms = shard->now_ms;
+    lmtp->message_number = ++shard->counters.messages;
+    enum mail_result result = MAIL_TEMPORARY;
+    if (lmtp->letter_state == LMTP_LETTER_OPEN)
+        result = letter_end(&lmtp->letter);
+    if (result != MAIL_DONE) {
+        refuse_all(lmtp, result);
+        return;
+    }
+    lmtp_head_compose(lmtp);
+    for (struct lmtp_recipient *each = lmtp->recipients; each != NULL; each = each->next) {
+        each->request.letter = &lmtp->letter;
+        each->request.time_s = (uint32_t)shard->log.time_s;
+    }
+    lmtp->unsubmitted = lmtp->recipients;
+    submit(lmtp);
+}
+
+static void refuse_all(struct lmtp_conn *lmtp, enum mail_result result)
+{
+    for (struct lmtp_recipient *each = lmtp->recipients; each != NULL; each = each->next) {
+        each->request.result = result;
+        lmtp_log_delivery(lmtp, each);
+    }
+}
+
+/* Hands over as many as the queue takes. The others follow as ours come back; with none of ours in
+ * it, others have filled it, and the peer had better come again. */
+static void submit(struct lmtp_conn *lmtp)
+{
+    struct conn *conn = &lmtp->conn;
+    const struct server *server = conn->shard->server;
+    while (lmtp->unsubmitted != NULL) {
+        struct lmtp_recipient *recipient = lmtp->unsubmitted;
+        if (delivery_queue_submit(server->delivery_queue, &recipient->request,
+                                  &conn->shard->ring)) {
+            conn->pending++;
+        } else if (conn->pending > 0) {
+            return;
+        } else {
+            recipient->request.result = MAIL_TEMPORARY;
+            lmtp_log_delivery(lmtp, recipient);
+        }
+        lmtp->unsubmitted = recipient->next;
+    }
+}
+
+static void delivered(struct op *op, int result, uint32_t flags)
+{
+    (void)result;
+    (void)flags;
+    struct lmtp_recipient *recipient =
+        (struct lmtp_recipient *)((char *)op - offsetof(struct lmtp_recipient, request.op));
+    struct lmtp_conn *lmtp = recipient->lmtp;
+    lmtp->conn.pending--;
+    lmtp_log_delivery(lmtp, recipient);
+    submit(lmtp);
+    lmtp_conn_go_on(lmtp);
+}
+
+bool lmtp_message_forget(struct lmtp_conn *lmtp)
+{
+    struct shard *shard = lmtp->conn.shard;
+    must(lmtp->conn.pending == 0);
+    while (lmtp->recipients != NULL) {
+        struct lmtp_recipient *recipient = lmtp->recipients;
+        must(!recipient->request.op.in_flight);
+        lmtp->recipients = recipient->next;
+        slab_give(&shard->recipients, recipient);
+    }
+    lmtp->recipients_end = &lmtp->recipients;
+    lmtp->unsubmitted = NULL;
+    lmtp->delivering = false;
+    lmtp->data_ended = false;
+    give_rest(lmtp);
+    give_letter(lmtp);
+    return lmtp->conn.pending == 0;
+}
+
+/* Closing a large file that has no name takes the time of freeing its space. */
+static void give_letter(struct lmtp_conn *lmtp)
+{
+    struct shard *shard = lmtp->conn.shard;
+    bool was_open = lmtp->letter_state == LMTP_LETTER_OPEN;
+    lmtp->letter_state = LMTP_LETTER_NONE;
+    if (!was_open)
+        return;
+    if (letter_is_in_file(&lmtp->letter)) {
+        start(lmtp, run_fini, finished);
+        return;
+    }
+    letter_fini(&lmtp->letter, shard->server->disk);
+    slab_give(&shard->letters, lmtp->letter_block);
+}
+
+static void give_rest(struct lmtp_conn *lmtp)
+{
+    if (lmtp->rest_block != NULL)
+        slab_give(&lmtp->conn.shard->plans, lmtp->rest_block);
+    lmtp->rest_block = NULL;
+}
+
+static void start(struct lmtp_conn *lmtp, void (*run)(struct job *, const struct worker_lent *),
+                  void (*done)(struct op *, int, uint32_t))
+{
+    struct shard *shard = lmtp->conn.shard;
+    lmtp->job = (struct job){.op = {.done = done}, .run = run};
+    lmtp->conn.pending++;
+    /* Each connection has one job at most, and the disk's queue has no bound. */
+    must(worker_submit(shard->server->disk_pool, &lmtp->job, &shard->ring));
+}
+
+static void run_spill(struct job *job, const struct worker_lent *lent)
+{
+    struct lmtp_conn *lmtp = conn_of_job(job);
+    struct disk_access access = {lmtp->conn.shard->server->disk, DISK_WAIT, lent->scratch};
+    (void)letter_spill(&lmtp->letter, &access); /* the letter remembers a fault */
+}
+
+static void spilled(struct op *op, int result, uint32_t flags)
+{
+    (void)result;
+    (void)flags;
+    struct lmtp_conn *lmtp = conn_of_job((struct job *)((char *)op - offsetof(struct job, op)));
+    lmtp->conn.pending--;
+    must(letter_write(&lmtp->letter, &lmtp->rest) != MAIL_LATER);
+    give_rest(lmtp);
+    lmtp_conn_go_on(lmtp);
+}
+
+static void run_fini(struct job *job, const struct worker_lent *lent)
+{
+    (void)lent;
+    struct lmtp_conn *lmtp = conn_of_job(job);
+    letter_fini(&lmtp->letter, lmtp->conn.shard->server->disk);
+}
+
+static void finished(struct op *op, int result, uint32_t flags)
+{
+    (void)result;
+    (void)flags;
+    struct lmtp_conn *lmtp = conn_of_job((struct job *)((char *)op - offsetof(struct job, op)));
+    lmtp->conn.pending--;
+    slab_give(&lmtp->conn.shard->letters, lmtp->letter_block);
+    lmtp_conn_go_on(lmtp);
+}
+
+static struct lmtp_conn *conn_of_job(struct job *job)
+{
+    return (struct lmtp_conn *)((char *)job - offsetof(struct lmtp_conn, job));
+}
