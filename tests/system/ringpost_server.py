@@ -45,10 +45,10 @@ class Server:
     """One ringpostd with its store. Settings are keys of the configuration, `_` for `-`.
 
     `tls` are blocks of that name, each a dict of its keys; with one there is a listener pop3s on
-    `tls_port` too.
+    `tls_port` too. With `lmtp` there are listeners for it at `lmtp_port` and `lmtp_path`.
     """
 
-    def __init__(self, users=("alice",), tls=(), **settings):
+    def __init__(self, users=("alice",), tls=(), lmtp=False, **settings):
         self.folder = tempfile.mkdtemp(prefix="ringpost-test-")
         self.store = os.path.join(self.folder, "store")
         self.passwd = os.path.join(self.folder, "passwd")
@@ -57,9 +57,12 @@ class Server:
         self.port = free_port()
         self.tls = list(tls)
         self.tls_port = free_port() if self.tls else None
+        self.lmtp_port = free_port() if lmtp else None
+        self.lmtp_path = os.path.join(self.folder, "lmtp")
         self.settings = {"plaintext_login": "always", "shards": 1, "disk_threads": 4, **settings}
         self.process = None
         self.open_files_max = None
+        self.file_bytes_max = None
         self.old_log = ""
         try:
             self.write_config()
@@ -77,6 +80,9 @@ class Server:
             text += f'listener pop3 {{ address = "127.0.0.1:{self.port}" }}\n'
             if self.tls:
                 text += f'listener pop3s {{ address = "127.0.0.1:{self.tls_port}" tls = implicit }}\n'
+            if self.lmtp_port:
+                text += (f'listener lmtp {{ protocol = lmtp\n address = {{"127.0.0.1:{self.lmtp_port}", '
+                         f'"unix:{self.lmtp_path}"}} }}\n')
             for block in self.tls:
                 keys = (f'{key.replace("_", "-")} = "{value}"' for key, value in block.items())
                 text += f'tls {{\n{chr(10).join(keys)}\n}}\n'
@@ -134,6 +140,9 @@ class Server:
         def limit():
             if self.open_files_max:
                 resource.setrlimit(resource.RLIMIT_NOFILE, (self.open_files_max, self.open_files_max))
+            if self.file_bytes_max:
+                signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+                resource.setrlimit(resource.RLIMIT_FSIZE, (self.file_bytes_max, self.file_bytes_max))
 
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen([RINGPOSTD, "-c", self.config], stdin=subprocess.DEVNULL,
