@@ -268,6 +268,23 @@ class Limits(LmtpTest):
         client.expect("250", "RCPT TO:<bob@x>")
         self.assertEqual(client.data(HEAD + b"x" * 30_000)[0][:9], b"452 4.2.2")
 
+    def test_a_queue_of_one(self):
+        """Recipients of one message follow each other; those of others are put off at worst."""
+        server = self.make_lmtp_server(delivery_queue=1, delivery_threads=1)
+        client = self.client_of(server)
+        client.deliver(SHORT, *["alice@x", "bob@x"] * 20)
+        answers = []
+
+        def send():
+            other = self.client_of(server)
+            other.envelope("alice@x", "bob@x")
+            answers.extend(other.data(SHORT, 2))
+
+        self.in_threads([send] * 10)
+        self.assertLessEqual({answer[:9] for answer in answers}, {b"250 2.0.0", b"451 4.3.0"})
+        good = sum(answer.startswith(b"250") for answer in answers)
+        self.assertEqual(sum(len(self.messages_of(server, user)) for user in ("alice", "bob")), 40 + good)
+
     def test_mistakes_end_the_connection(self):
         server = self.make_lmtp_server(refusals_after_login=4)
         client = self.client_of(server)

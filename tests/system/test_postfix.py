@@ -19,8 +19,8 @@ MAIN = """
 compatibility_level = 3.6
 queue_directory = {folder}/queue
 data_directory = {folder}/data
-command_directory = {commands}
-daemon_directory = {daemons}
+command_directory = {command_directory}
+daemon_directory = {daemon_directory}
 mail_owner = postfix
 setgid_group = postdrop
 maillog_file = {folder}/maillog
@@ -35,7 +35,7 @@ alias_database =
 mynetworks = 127.0.0.0/8
 smtpd_relay_restrictions = permit_mynetworks, reject
 virtual_mailbox_domains = example.net
-virtual_transport = lmtp:unix:{socket}
+virtual_transport = lmtp:{transport}
 lmtp_destination_recipient_limit = 50
 # What cannot be delivered is tried again at once, by the patience of a test.
 queue_run_delay = 2s
@@ -67,7 +67,7 @@ postlog unix-dgram n - n - 1 postlogd
 
 
 class Postfix:
-    def __init__(self, socket_path):
+    def __init__(self, where, more):
         self.folder = tempfile.mkdtemp(prefix="ringpost-postfix-")
         os.chmod(self.folder, 0o755)
         self.port = free_port()
@@ -75,10 +75,9 @@ class Postfix:
         for name in ("config", "queue", "data"):
             os.mkdir(os.path.join(self.folder, name))
         shutil.chown(os.path.join(self.folder, "data"), "postfix")
-        where = {name: subprocess.run(["postconf", "-dh", name], capture_output=True, text=True, check=True
+        paths = {name: subprocess.run(["postconf", "-dh", name], capture_output=True, text=True, check=True
                                       ).stdout.strip() for name in ("command_directory", "daemon_directory")}
-        self.write("main.cf", MAIN.format(folder=self.folder, socket=socket_path, daemons=where["daemon_directory"],
-                                          commands=where["command_directory"]))
+        self.write("main.cf", MAIN.format(folder=self.folder, transport=where, **paths) + more)
         self.write("master.cf", MASTER.format(port=self.port))
 
     def write(self, name, text):
@@ -149,14 +148,15 @@ class Postfix:
 
 
 class WithPostfix(LmtpTest):
-    def begin(self, users, **settings):
+    def begin(self, users, by_tcp=False, more="", **settings):
         if os.geteuid() != 0:
             self.skipTest("cannot: Postfix is started by root")
         if not shutil.which("postfix"):
             self.skipTest("cannot: there is another mail server, which Postfix would have replaced")
         self.server = self.make_lmtp_server([*users, "bounce"], **settings)
         os.chmod(self.server.folder, 0o755)
-        self.postfix = Postfix(self.server.lmtp_path)
+        where = f"inet:127.0.0.1:{self.server.lmtp_port}" if by_tcp else f"unix:{self.server.lmtp_path}"
+        self.postfix = Postfix(where, more)
         self.addCleanup(self.postfix.stop)
         self.postfix.start()
 
@@ -176,6 +176,18 @@ class WithPostfix(LmtpTest):
         (bounce,) = self.messages_of(self.server, "bounce")
         self.assertTrue(bounce.startswith(b"Return-Path: <>\r\nDelivered-To: bounce@example.net\r\nReceived: from "))
         self.assertIn(b"550 5.1.1", bounce)
+
+    def test_strangers_are_refused_at_the_door(self):
+        """Postfix asks by RCPT whether there is such a user, and remembers it."""
+        self.begin(["alice"], by_tcp=True, more="unverified_recipient_reject_code = 550\n"
+                   "smtpd_recipient_restrictions = reject_unverified_recipient, permit_mynetworks, reject\n")
+        self.postfix.send([(["alice@example.net"], "known")])
+        for _ in range(2):
+            with self.assertRaises(smtplib.SMTPRecipientsRefused):
+                self.postfix.send([(["nobody@example.net"], "unknown")])
+        self.postfix.wait_until_empty()
+        self.assertEqual(self.subjects("alice"), ["known"])
+        self.assertEqual(self.subjects("bounce"), [])
 
     def test_a_full_user_is_deferred(self):
         self.begin(["alice", "bob"], quota_messages=1, quota_full="defer")
