@@ -26,6 +26,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
         must(config.idle_ms >= 600000 && config.login_ms >= 10000);
         must(config.refusals_before_login_max >= 3 && config.refusals_before_login_max <= 10);
         must(config.connections_max >= 1 && config.disk_threads >= 1);
+        must(config.recipients_max >= 100 && config.delivery_threads >= 1 &&
+             config.delivery_queue_max >= 1 && config.lmtp_ms >= 10000);
+        for (uint32_t i = 0; i < config.listener_count; i++)
+            must(config.listeners[i].protocol < CONFIG_PROTOCOLS &&
+                 config.listeners[i].mode <= 0777);
         for (uint32_t i = 0; i < config.tls_count; i++)
             must(config.tls[i].certificate[0] != '\0' && config.tls[i].key[0] != '\0');
         config_free(&config);
