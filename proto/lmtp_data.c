@@ -83,7 +83,9 @@ enum lmtp_data_result lmtp_data(struct lmtp *session, struct span *input, char *
     if (*out_count > 0) {
         memcpy(out, input->bytes, count);
     }
-    *input = (struct span){input->bytes + count, input->length - count};
+    if (count > 0) { /* an empty input may lie nowhere */
+        *input = (struct span){input->bytes + count, input->length - count};
+    }
     session->chunk_left -= count;
     return session->chunk_left == 0 ? LMTP_DATA_END : LMTP_DATA_MORE;
 }
