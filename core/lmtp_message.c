@@ -2,14 +2,13 @@
 #include "core/lmtp_message.h"
 
 #include "core/account.h"
-#include "core/account_quota.h"
+#include "core/delivery_limits.h"
 #include "core/lmtp_head.h"
 #include "core/lmtp_log.h"
 #include "proto/must.h"
 
 #include <string.h>
 
-static struct delivery_limits limits_of(const struct config *config, const struct account *account);
 static enum lmtp_recipient_result keep(struct lmtp_conn *lmtp, struct lmtp_recipient *recipient);
 static void refuse_all(struct lmtp_conn *lmtp, enum mail_result result);
 static void submit(struct lmtp_conn *lmtp);
@@ -47,10 +46,10 @@ enum lmtp_recipient_result lmtp_message_recipient(struct lmtp_conn *lmtp)
             recipient->address_length = (uint16_t)address.length;
             memcpy(recipient->user, user.bytes, user.length);
             memcpy(recipient->address, address.bytes, address.length);
-            recipient->request =
-                (struct delivery_request){.path = recipient->path,
-                                          .limits = limits_of(&shard->server->config, &account),
-                                          .op = {.done = delivered}};
+            recipient->request = (struct delivery_request){
+                .path = recipient->path,
+                .limits = delivery_limits_of(&shard->server->config, &account),
+                .op = {.done = delivered}};
             result = keep(lmtp, recipient);
         }
         if (result != LMTP_RECIPIENT_GOOD)
@@ -74,18 +73,6 @@ static enum lmtp_recipient_result keep(struct lmtp_conn *lmtp, struct lmtp_recip
     *lmtp->recipients_end = recipient;
     lmtp->recipients_end = &recipient->next;
     return LMTP_RECIPIENT_GOOD;
-}
-
-static struct delivery_limits limits_of(const struct config *config, const struct account *account)
-{
-    struct account_quota quota = {config->quota_octets, config->quota_messages};
-    account_quota_take(account->extra, &quota);
-    bool is_less = quota.messages > 0 && quota.messages < config->messages_max;
-    return (struct delivery_limits){
-        .message_octets_max = config->message_bytes_max,
-        .octets_max = quota.octets,
-        .messages_max = is_less ? quota.messages : config->messages_max,
-    };
 }
 
 void lmtp_message_begin(struct lmtp_conn *lmtp)

@@ -99,8 +99,8 @@ enum ending command_fail_storage(enum mail_result result, const char *user)
     case MAIL_TOO_BIG:
     case MAIL_FULL:
         return command_fail(ENDING_TRY_AGAIN,
-                            "the maildrop of %s is full: raise `messages` in the configuration, or "
-                            "let mail be removed",
+                            "the maildrop of %s is full: raise his quota, or `messages` in the "
+                            "configuration, or let mail be removed",
                             user);
     }
     return ENDING_FAILED;

@@ -5,7 +5,9 @@
  */
 #include "tools/snapshot.h"
 
+#include "core/delivery_limits.h"
 #include "proto/dot.h"
+#include "proto/must.h"
 #include "storage/delivery.h"
 #include "tools/command.h"
 #include "tools/progress.h"
@@ -73,8 +75,10 @@ static enum ending read_letter(struct run *run, struct letter *letter)
 
 static enum ending deliver_letter(struct run *run, const char *path, const struct letter *letter)
 {
-    const struct delivery_limits limits = {.messages_max = run->config.messages_max};
+    struct account account;
     struct delivery delivery;
+    must(accounts_find(run->accounts, span_of(run->words[0]), &account));
+    const struct delivery_limits limits = delivery_limits_of(&run->config, &account);
     enum mail_result result = delivery_begin(&delivery, &run->access, path, &limits);
     if (result != MAIL_DONE)
         return command_fail_storage(result, run->words[0]);

@@ -349,6 +349,14 @@ class Mail(Case):
         self.fails(SYSEXITS["again"], "full", "deliver", "alice", data=b"x")
         self.assertEqual(len(self.listed("alice")), 100)
 
+    def test_a_quota_is_not_for_import(self):
+        self.write("passwd", b"small:{PLAIN}x::::::userdb_quota_rule=*:messages=2:bytes=1K\n")
+        self.ok("deliver", "small", data=b"x")
+        self.fails(SYSEXITS["again"], "full", "deliver", "small", data=b"x" * 1100)
+        self.ok("import", "mbox", "small", "-", data=mboxrd([b"x\n"] * 3))
+        self.fails(SYSEXITS["again"], "quota", "deliver", "small", data=b"x")
+        self.assertEqual(len(self.listed("small")), 4)
+
     def test_import_into_a_full_maildrop(self):
         done = self.run_it("import", "mbox", "alice", "-", data=mboxrd([b"x\n"] * 150))
         self.assertEqual(done.returncode, 1)
