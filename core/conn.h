@@ -80,7 +80,8 @@ struct conn {
     bool is_starved;    /* on the list of those that wait for a receive buffer */
     bool receive_stops; /* a cancel is under way, because the backlog is full */
     bool peer_closed;
-    bool shut; /* our half is shut: only the peer's end is awaited */
+    bool says_last; /* after what is in the plan nothing more will be said */
+    bool shut;      /* our half is shut: only the peer's end is awaited */
     bool is_local;
     bool offers_tls;   /* not encrypted yet, and the listener lets the peer ask for it */
     struct span input; /* bytes not yet handed in: of the buffer just received, or of the backlog */

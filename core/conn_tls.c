@@ -118,8 +118,7 @@ static void shake(struct conn *conn)
     wheel_move(&shard->wheel, &conn->timer,
                shard_now_s(shard) + shard->server->config.login_ms / 1000 + 1);
     /* What the session has said or read while it could not: the greeting. */
-    if (send_output(conn) != SEND_BROKEN)
-        conn->protocol->run(conn);
+    conn->protocol->run(conn);
 }
 
 /* Whether one more step may be done in this turn. */
@@ -184,18 +183,22 @@ enum send_result conn_tls_send(struct conn *conn, uint32_t piece_end)
     if (!lend_output(conn))
         return SEND_BROKEN;
     for (;;) {
-        enum send_result result = send_output(conn);
+        /* What the library has to say by itself leaves with what the session says. */
+        enum send_result result = encrypt(conn, piece_end);
+        bool is_all = conn->stream.piece >= piece_end;
+        if (is_all && conn->says_last)
+            tls_stream_end(conn->tls);
+        if (result != SEND_DONE && !tls_stream_has_output(conn->tls))
+            return result;
+        result = send_output(conn);
         if (result != SEND_DONE)
             return result;
-        if (conn->stream.piece >= piece_end) {
+        if (is_all) {
             give_output(conn);
             return SEND_DONE;
         }
         if (shard->sent.bytes - begun >= SEND_TURN_BYTES)
             return SEND_YIELD;
-        result = encrypt(conn, piece_end);
-        if (result != SEND_DONE && !tls_stream_has_output(conn->tls))
-            return result;
     }
 }
 

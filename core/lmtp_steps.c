@@ -63,6 +63,7 @@ static bool step(struct lmtp_conn *lmtp)
     case LMTP_ASK_TLS:
         return step_tls(lmtp);
     case LMTP_ASK_CLOSE:
+        lmtp->conn.says_last = true;
         if (flush(lmtp))
             conn_finish(&lmtp->conn, end_of(lmtp));
         return false;
@@ -147,14 +148,14 @@ static bool step_deliver(struct lmtp_conn *lmtp)
 static bool step_tls(struct lmtp_conn *lmtp)
 {
     struct conn *conn = &lmtp->conn;
-    if (!flush(lmtp))
-        return false;
     if (!lmtp->greeted) {
         lmtp->greeted = true;
         become_known(lmtp);
         lmtp->ask = lmtp_begin(&lmtp->session, settings_of(lmtp), conn->plan);
         return true;
     }
+    if (!flush(lmtp))
+        return false;
     if (conn->tls == NULL) {
         if (!lmtp_message_forget(lmtp))
             return false;

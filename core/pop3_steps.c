@@ -85,12 +85,12 @@ static bool step(struct pop3_conn *pop3)
  * that came before belongs to nobody (RFC 2595 section 4). */
 static bool step_tls(struct pop3_conn *pop3)
 {
-    if (!flush(pop3, pop3->conn.plan->piece_count))
-        return false;
     if (!pop3->greeted) {
         greet(pop3, settings_of(pop3));
         return true;
     }
+    if (!flush(pop3, pop3->conn.plan->piece_count))
+        return false;
     if (pop3->conn.tls == NULL) {
         pop3->conn.input.length = 0;
         line_reset(&pop3->line);
@@ -134,6 +134,7 @@ static bool step_close(struct pop3_conn *pop3)
     if (!flush(pop3, ranges_end))
         return false;
     pop3_conn_close_mailbox(pop3);
+    pop3->conn.says_last = true;
     if (flush(pop3, pop3->conn.plan->piece_count))
         conn_finish(&pop3->conn, end_of(pop3));
     return false;

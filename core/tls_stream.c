@@ -77,10 +77,18 @@ void tls_stream_hello(struct tls_stream *stream, struct span bytes)
     }
     memcpy(stream->hello + stream->hello_bytes, bytes.bytes, bytes.length);
     stream->hello_bytes += (uint32_t)bytes.length;
+    if (stream->state == TLS_READY)
+        return; /* its facts are known; this waits for steps of its own */
     struct client_hello hello;
     struct span so_far = {stream->hello, stream->hello_bytes};
-    if (client_hello_parse(so_far, &hello) != CLIENT_HELLO_MORE)
-        stream->state = TLS_READY;
+    enum client_hello_result result = client_hello_parse(so_far, &hello);
+    if (result == CLIENT_HELLO_MORE)
+        return;
+    if (result == CLIENT_HELLO_BAD)
+        hello = (struct client_hello){0};
+    stream->context = tls_contexts_choose(stream->contexts, &hello);
+    stream->step_bytes = hello.bytes;
+    stream->state = TLS_READY;
 }
 
 bool tls_stream_keep(struct tls_stream *stream, struct span bytes)
@@ -136,15 +144,11 @@ void tls_stream_shake(struct tls_stream *stream)
 /* A hello that cannot be read goes to the library all the same: it knows the right alert. */
 static bool begin(struct tls_stream *stream)
 {
-    struct client_hello hello;
     stream->input = (struct span){stream->hello, stream->hello_bytes};
-    if (client_hello_parse(stream->input, &hello) != CLIENT_HELLO_DONE)
-        hello = (struct client_hello){0};
     /* What a peer has sent behind it waits for steps of its own. */
-    stream->step_bytes = stream->input.length;
-    if (hello.bytes > 0 && hello.bytes < stream->step_bytes)
-        stream->step_bytes = hello.bytes;
-    stream->ssl = wolfSSL_new(tls_contexts_choose(stream->contexts, &hello));
+    if (stream->step_bytes == 0 || stream->step_bytes > stream->input.length)
+        stream->step_bytes = stream->input.length;
+    stream->ssl = wolfSSL_new(stream->context);
     if (stream->ssl == NULL) {
         stream->state = TLS_BROKEN;
         stream->error = MEMORY_ERROR;
@@ -191,8 +195,10 @@ bool tls_stream_write(struct tls_stream *stream, const char *bytes, size_t count
 
 void tls_stream_end(struct tls_stream *stream)
 {
-    if (stream->state == TLS_OPEN)
-        (void)wolfSSL_shutdown(stream->ssl);
+    if (stream->state != TLS_OPEN || stream->has_said_end)
+        return;
+    stream->has_said_end = true;
+    (void)wolfSSL_shutdown(stream->ssl);
 }
 
 bool tls_stream_has_output(const struct tls_stream *stream)

@@ -40,11 +40,13 @@ struct tls_stream {
     bool peer_ended;          /* close_notify has come */
     bool wants_renegotiation; /* the peer, in the middle of TLS 1.2 */
     bool has_spoken;          /* the library has said something, an alert perhaps */
+    bool has_said_end;        /* close_notify is in the output, or has left it */
     struct WOLFSSL *ssl;
     struct tls_contexts *contexts; /* taken */
     struct span input;             /* handed in and not yet used by the library */
     size_t step_bytes;             /* of the input, that the library may use in this step */
     struct tls_record_place place;
+    struct WOLFSSL_CTX *context; /* for this client, from TLS_READY on */
     char *hello; /* CLIENT_HELLO_MAX bytes, the owner's, for the hello and what is put off */
     uint32_t hello_bytes;
     char *output; /* TLS_OUTPUT_BYTES, the owner's, while there is something to send */
@@ -92,7 +94,7 @@ bool tls_stream_write(struct tls_stream *stream, const char *bytes, size_t count
 /* Puts bytes into the output as they are; false where there is no room. For TLS's own rooms. */
 bool tls_stream_put(struct tls_stream *stream, const char *bytes, size_t count);
 
-/* Puts close_notify into the output. */
+/* Puts close_notify into the output, once. */
 void tls_stream_end(struct tls_stream *stream);
 
 bool tls_stream_has_output(const struct tls_stream *stream);
