@@ -131,7 +131,7 @@ class ResponseCodes(unittest.TestCase):
         """RFC 2449 section 6.4: nothing else may begin with a bracket. Transcripts are exact."""
         folder = os.path.join(TOP, "tests", "transcripts")
         seen = set()
-        for name in sorted(os.listdir(folder)):
+        for name in sorted(name for name in os.listdir(folder) if name.endswith(".txt")):
             with open(os.path.join(folder, name), "rb") as file:
                 for line in file.read().splitlines():
                     match = re.match(rb"S: (\+OK|-ERR) *\[(.*?)\]? ", line)
