@@ -109,7 +109,8 @@ bool house_start(struct house *house, char *error, size_t error_bytes)
     disk_posix_remember_checks(server->disk, config->check_cache_entries, config->check_cache_s);
     if (made)
         log_now("store-made path=%s", config->store);
-    if (gethostname(server->host_name, sizeof server->host_name - 1) != 0)
+    if (gethostname(server->host_name, sizeof server->host_name - 1) != 0 ||
+        server->host_name[0] == '\0')
         snprintf(server->host_name, sizeof server->host_name, "localhost");
     server->connection_limit =
         connection_limit_make(config->connections_max, config->connections_per_address_max);

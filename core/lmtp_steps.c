@@ -57,7 +57,7 @@ static bool step(struct lmtp_conn *lmtp)
         return step_deliver(lmtp);
     case LMTP_ASK_FORGET:
         if (!lmtp_message_forget(lmtp))
-            return false;
+            return flush(lmtp);
         hand_over(lmtp, &answer);
         return true;
     case LMTP_ASK_TLS:
@@ -138,9 +138,8 @@ static bool step_deliver(struct lmtp_conn *lmtp)
     lmtp->answered = recipient->next;
     hand_over(lmtp,
               &(struct lmtp_answer){.kind = LMTP_ASK_DELIVER, .result = recipient->request.result});
-    if (lmtp->answered == NULL)
-        (void)lmtp_message_forget(lmtp);
-    return true;
+    /* The last answer does not wait until the letter's file is closed. */
+    return lmtp->answered != NULL || lmtp_message_forget(lmtp) || flush(lmtp);
 }
 
 /* Begins TLS when the answer to STARTTLS has left, and tells the session when it is there. Every

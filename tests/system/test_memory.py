@@ -2,6 +2,7 @@
 import re
 import signal
 
+from lmtp_client import Lmtp
 from ringpost_server import SANITIZED, Pop3, ServerTest, password_of
 
 SESSION_BYTES_MAX = 4096
@@ -9,11 +10,11 @@ HELD = 1000
 
 
 class Memory(ServerTest):
-    def counters(self, server, count):
+    def counters(self, server, count, shards=2):
         """The counters of each shard by their names, after the `count`-th SIGUSR1."""
         server.signal(signal.SIGUSR1)
-        server.wait_for_log(r"counters shard=", count=2 * count)
-        lines = [line for line in server.log().split("\n") if " counters " in line][-2:]
+        server.wait_for_log(r"counters shard=", count=shards * count)
+        lines = [line for line in server.log().split("\n") if " counters " in line][-shards:]
         shards = [dict(re.findall(r"(\w+)=(\d+)", line)) for line in lines]
         return sorted(shards, key=lambda shard: int(shard["shard"]))  # they write when they can
 
@@ -49,6 +50,22 @@ class Memory(ServerTest):
                          [shard["allocated_bytes"] for shard in after])
         self.assertEqual(sum(int(shard["retrieved"]) for shard in after), 0)  # counted at the end
         self.assertEqual(sum(int(shard["open"]) for shard in after), 2)
+
+    def test_nothing_is_allocated_for_mail_that_comes_in(self):
+        server = self.make_server(("alice", "bob"), lmtp=True, username_format="local")
+        message = b"Subject: x\r\n\r\n" + b"line\r\n" * 20_000  # more than a letter's block
+        client = Lmtp(server.lmtp_path).hello()
+        client.deliver(message, "alice@x", "bob@x")  # what is made at the first message is there now
+        before = self.counters(server, 1, shards=1)
+        for _ in range(20):
+            client.deliver(message, "alice@x", "bob@x")
+            client.envelope("bob@x")
+            client.expect("250", "RSET")
+        after = self.counters(server, 2, shards=1)
+        client.close()
+        self.assertEqual(before[0]["allocated_bytes"], after[0]["allocated_bytes"])
+        self.assertEqual(int(after[0]["deliveries"]), 42)
+        self.assertGreaterEqual(int(after[0]["spills"]), 21)
 
     def test_a_held_session_is_small(self):
         if SANITIZED:
