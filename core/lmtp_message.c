@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-static enum lmtp_recipient_result keep(struct lmtp_conn *lmtp, struct lmtp_recipient *recipient);
+static enum lmtp_recipient_result judge(struct lmtp_conn *lmtp, struct lmtp_recipient *recipient);
 static void refuse_all(struct lmtp_conn *lmtp, enum mail_result result);
 static void submit(struct lmtp_conn *lmtp);
 static void delivered(struct op *op, int result, uint32_t flags);
@@ -31,47 +31,44 @@ void lmtp_message_init(struct lmtp_conn *lmtp)
 enum lmtp_recipient_result lmtp_message_recipient(struct lmtp_conn *lmtp)
 {
     struct shard *shard = lmtp->conn.shard;
-    struct span user = lmtp->ask.recipient.user;
-    struct span address = lmtp->ask.recipient.address;
-    struct account account;
     struct lmtp_recipient *recipient = slab_take(&shard->recipients);
-    enum lmtp_recipient_result result = LMTP_RECIPIENT_TEMPORARY;
-    if (recipient != NULL) {
-        must(user.length <= sizeof recipient->user && address.length <= sizeof recipient->address);
-        result = LMTP_RECIPIENT_UNKNOWN;
-        if (accounts_find(shard->accounts, user, &account) && users_folder(user, recipient->path)) {
-            recipient->next = NULL;
-            recipient->lmtp = lmtp;
-            recipient->user_length = (uint16_t)user.length;
-            recipient->address_length = (uint16_t)address.length;
-            memcpy(recipient->user, user.bytes, user.length);
-            memcpy(recipient->address, address.bytes, address.length);
-            recipient->request = (struct delivery_request){
-                .path = recipient->path,
-                .limits = delivery_limits_of(&shard->server->config, &account),
-                .op = {.done = delivered}};
-            result = keep(lmtp, recipient);
-        }
-        if (result != LMTP_RECIPIENT_GOOD)
-            slab_give(&shard->recipients, recipient);
+    enum lmtp_recipient_result result =
+        recipient != NULL ? judge(lmtp, recipient) : LMTP_RECIPIENT_TEMPORARY;
+    if (result == LMTP_RECIPIENT_GOOD) {
+        *lmtp->recipients_end = recipient;
+        lmtp->recipients_end = &recipient->next;
+        return result;
     }
-    if (result != LMTP_RECIPIENT_GOOD)
-        lmtp_log_refusal(lmtp, address, result);
+    if (recipient != NULL)
+        slab_give(&shard->recipients, recipient);
+    lmtp_log_refusal(lmtp, lmtp->ask.recipient.address, result);
     return result;
 }
 
-/* A maildrop that is full already is told before the message is sent in vain; where that cannot be
- * seen without a wait, the delivery will say it. */
-static enum lmtp_recipient_result keep(struct lmtp_conn *lmtp, struct lmtp_recipient *recipient)
+/* Fills the recipient. A maildrop that is full already is told before the message is sent in vain;
+ * where that cannot be seen without a wait, the delivery will say it. */
+static enum lmtp_recipient_result judge(struct lmtp_conn *lmtp, struct lmtp_recipient *recipient)
 {
     const struct shard *shard = lmtp->conn.shard;
-    const struct delivery_limits *limits = &recipient->request.limits;
-    bool has_quota =
-        limits->octets_max > 0 || limits->messages_max < shard->server->config.messages_max;
-    if (has_quota && delivery_check_quota(&shard->access, recipient->path, limits, 1) == MAIL_FULL)
+    const struct config *config = &shard->server->config;
+    struct span user = lmtp->ask.recipient.user;
+    struct span address = lmtp->ask.recipient.address;
+    struct account account;
+    must(user.length <= sizeof recipient->user && address.length <= sizeof recipient->address);
+    if (!accounts_find(shard->accounts, user, &account) || !users_folder(user, recipient->path))
+        return LMTP_RECIPIENT_UNKNOWN;
+    const struct delivery_limits limits = delivery_limits_of(config, &account);
+    recipient->next = NULL;
+    recipient->lmtp = lmtp;
+    recipient->request = (struct delivery_request){
+        .path = recipient->path, .limits = limits, .op = {.done = delivered}};
+    recipient->user_length = (uint16_t)user.length;
+    recipient->address_length = (uint16_t)address.length;
+    memcpy(recipient->user, user.bytes, user.length);
+    memcpy(recipient->address, address.bytes, address.length);
+    bool has_quota = limits.octets_max > 0 || limits.messages_max < config->messages_max;
+    if (has_quota && delivery_check_quota(&shard->access, recipient->path, &limits, 1) == MAIL_FULL)
         return LMTP_RECIPIENT_FULL;
-    *lmtp->recipients_end = recipient;
-    lmtp->recipients_end = &recipient->next;
     return LMTP_RECIPIENT_GOOD;
 }
 
