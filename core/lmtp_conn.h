@@ -28,9 +28,13 @@ _Static_assert(2 * LMTP_CONN_TAKE_BYTES <= LETTER_BLOCK_BYTES, "an empty letter 
  * its result is there, from the end of the message on. */
 struct lmtp_recipient {
     struct lmtp_recipient *next;
+    struct lmtp_recipient *left, *right; /* in the tree of maildrops */
+    struct lmtp_recipient *same; /* the next of those with this maildrop, who share a delivery */
     struct lmtp_conn *lmtp;
     struct delivery_request request;
+    uint32_t path_hash;
     uint16_t user_length, address_length;
+    bool is_again; /* his maildrop is that of one before him, whose result he gets */
     char user[LMTP_USER_NAME_MAX];
     char address[LMTP_ADDRESS_MAX]; /* as the peer gave it */
     char path[USERS_FOLDER_BYTES];
@@ -58,6 +62,7 @@ struct lmtp_conn {
     struct span rest;
     struct lmtp_recipient *recipients; /* in the order of their acceptance, linked by `next` */
     struct lmtp_recipient **recipients_end;
+    struct lmtp_recipient *maildrops;   /* a tree of the first recipient of each */
     struct lmtp_recipient *unsubmitted; /* from this one on they are not in the queue yet */
     struct lmtp_recipient *answered;    /* from this one on the peer has not heard */
     uint64_t ended_ms;                  /* when the message was complete */

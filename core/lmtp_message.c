@@ -10,7 +10,10 @@
 #include <string.h>
 
 static enum lmtp_recipient_result judge(struct lmtp_conn *lmtp, struct lmtp_recipient *recipient);
+static void find_same(struct lmtp_conn *lmtp, struct lmtp_recipient *recipient);
+static uint32_t hash_of(const char *path);
 static void refuse_all(struct lmtp_conn *lmtp, enum mail_result result);
+static void tell(struct lmtp_conn *lmtp, struct lmtp_recipient *recipient);
 static void submit(struct lmtp_conn *lmtp);
 static void delivered(struct op *op, int result, uint32_t flags);
 static void start(struct lmtp_conn *lmtp, void (*run)(struct job *, const struct worker_lent *),
@@ -37,6 +40,7 @@ enum lmtp_recipient_result lmtp_message_recipient(struct lmtp_conn *lmtp)
     if (result == LMTP_RECIPIENT_GOOD) {
         *lmtp->recipients_end = recipient;
         lmtp->recipients_end = &recipient->next;
+        find_same(lmtp, recipient);
         return result;
     }
     if (recipient != NULL)
@@ -58,7 +62,8 @@ static enum lmtp_recipient_result judge(struct lmtp_conn *lmtp, struct lmtp_reci
     if (!accounts_find(shard->accounts, user, &account) || !users_folder(user, recipient->path))
         return LMTP_RECIPIENT_UNKNOWN;
     const struct delivery_limits limits = delivery_limits_of(config, &account);
-    recipient->next = NULL;
+    recipient->next = recipient->left = recipient->right = recipient->same = NULL;
+    recipient->is_again = false;
     recipient->lmtp = lmtp;
     recipient->request = (struct delivery_request){
         .path = recipient->path, .limits = limits, .op = {.done = delivered}};
@@ -70,6 +75,37 @@ static enum lmtp_recipient_result judge(struct lmtp_conn *lmtp, struct lmtp_reci
     if (has_quota && delivery_check_quota(&shard->access, recipient->path, &limits, 1) == MAIL_FULL)
         return LMTP_RECIPIENT_FULL;
     return LMTP_RECIPIENT_GOOD;
+}
+
+/* A maildrop gets a message once, however many of its addresses the sender names. The tree is
+ * ordered by hashes, which keeps it flat enough. */
+static void find_same(struct lmtp_conn *lmtp, struct lmtp_recipient *recipient)
+{
+    recipient->path_hash = hash_of(recipient->path);
+    struct lmtp_recipient **place = &lmtp->maildrops;
+    while (*place != NULL) {
+        struct lmtp_recipient *other = *place;
+        const int order = recipient->path_hash != other->path_hash
+                              ? (recipient->path_hash < other->path_hash ? -1 : 1)
+                              : strcmp(recipient->path, other->path);
+        if (order == 0) {
+            recipient->is_again = true;
+            recipient->same = other->same;
+            other->same = recipient;
+            return;
+        }
+        place = order < 0 ? &other->left : &other->right;
+    }
+    *place = recipient;
+}
+
+/* FNV-1a, and its last step again so that the upper bits know of the last letters. */
+static uint32_t hash_of(const char *path)
+{
+    uint32_t hash = 2166136261u;
+    for (const char *at = path; *at != '\0'; at++)
+        hash = (hash ^ (unsigned char)*at) * 16777619u;
+    return (hash ^ hash >> 15) * 16777619u;
 }
 
 void lmtp_message_begin(struct lmtp_conn *lmtp)
@@ -139,8 +175,10 @@ static void submit(struct lmtp_conn *lmtp)
 {
     struct conn *conn = &lmtp->conn;
     const struct server *server = conn->shard->server;
-    while (lmtp->unsubmitted != NULL) {
+    for (; lmtp->unsubmitted != NULL; lmtp->unsubmitted = lmtp->unsubmitted->next) {
         struct lmtp_recipient *recipient = lmtp->unsubmitted;
+        if (recipient->is_again)
+            continue;
         if (delivery_queue_submit(server->delivery_queue, &recipient->request,
                                   &conn->shard->ring)) {
             conn->pending++;
@@ -148,9 +186,19 @@ static void submit(struct lmtp_conn *lmtp)
             return;
         } else {
             recipient->request.result = MAIL_TEMPORARY;
-            lmtp_log_delivery(lmtp, recipient);
+            tell(lmtp, recipient);
         }
-        lmtp->unsubmitted = recipient->next;
+    }
+}
+
+/* A result is there: for all whose maildrop it is. */
+static void tell(struct lmtp_conn *lmtp, struct lmtp_recipient *recipient)
+{
+    lmtp_log_delivery(lmtp, recipient);
+    for (struct lmtp_recipient *each = recipient->same; each != NULL; each = each->same) {
+        each->request.result = recipient->request.result;
+        memcpy(each->request.uidl, recipient->request.uidl, sizeof each->request.uidl);
+        lmtp_log_delivery(lmtp, each);
     }
 }
 
@@ -162,7 +210,7 @@ static void delivered(struct op *op, int result, uint32_t flags)
         (struct lmtp_recipient *)((char *)op - offsetof(struct lmtp_recipient, request.op));
     struct lmtp_conn *lmtp = recipient->lmtp;
     lmtp->conn.pending--;
-    lmtp_log_delivery(lmtp, recipient);
+    tell(lmtp, recipient);
     submit(lmtp);
     lmtp_conn_go_on(lmtp);
 }
@@ -178,6 +226,7 @@ bool lmtp_message_forget(struct lmtp_conn *lmtp)
         slab_give(&shard->recipients, recipient);
     }
     lmtp->recipients_end = &lmtp->recipients;
+    lmtp->maildrops = NULL;
     lmtp->unsubmitted = NULL;
     lmtp->delivering = false;
     lmtp->data_ended = false;
