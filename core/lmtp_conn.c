@@ -56,12 +56,14 @@ static void run(struct conn *conn)
     lmtp_steps_run(lmtp_conn_of(conn));
 }
 
-/* A message that is coming in may come to its end. */
+/* A message that is coming in may come to its end, and who has not heard yet of one that was
+ * delivered would send it again. */
 static bool may_stay(const struct conn *conn)
 {
     const struct lmtp_conn *lmtp = (const struct lmtp_conn *)conn;
+    bool has_to_say = conn->plan != NULL && !plan_is_empty(conn->plan);
     return lmtp->ask.kind == LMTP_ASK_DATA || lmtp->ask.kind == LMTP_ASK_DELIVER ||
-           conn->pending > 0;
+           conn->pending > 0 || (lmtp->greeted && has_to_say);
 }
 
 /* Deliveries that have begun are not taken back, whether or not the peer still hears of them. */

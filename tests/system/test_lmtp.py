@@ -572,6 +572,31 @@ class Faults(LmtpTest):
         server.start()
         self.assertEqual(self.messages_of(server, "alice"), [SHORT])
 
+    def test_the_server_stops_when_it_has_said_what_it_has_done(self):
+        """A sender that reads late hears of each delivery before the end, and repeats none."""
+        message = (b"MAIL FROM:<a@b>\r\n" + b"RCPT TO:<alice@x>\r\n" * 1000 + b"BDAT %d LAST\r\n" % len(SHORT) + SHORT)
+        for lines in (0, 300, 600, 900):
+            server = self.make_lmtp_server(["alice"])
+            client = self.client_of(server)
+            client.socket.settimeout(0.3 * PATIENCE)
+            with self.assertRaises(TimeoutError):
+                client.send(b"NOOP\r\n" * lines)
+                while True:
+                    client.send(message)
+            server.signal(signal.SIGTERM)
+            server.wait_for_log("stopping")
+            client.socket.settimeout(ANSWER_S)
+            answers = []
+            while not answers or not answers[-1].startswith(b"421"):
+                answers.append(client.answer())
+            self.assertTrue(client.closed())
+            server.stop()
+            server.start()
+            delivered = len(self.messages_of(server, "alice"))
+            self.assertGreater(delivered, 0)
+            self.assertEqual(sum(answer.startswith(b"250 2.0.0 D") for answer in answers), 1000 * delivered)
+            server.stop()
+
     def test_the_server_stops_after_a_while(self):
         server = self.make_lmtp_server(shutdown_timeout=1)
         begun = self.client_of(server)
