@@ -15,6 +15,7 @@
  * are among them. */
 #define WIRE_BYTES_MAX (UINT32_MAX - 65536)
 
+static enum mail_result result_of(int error);
 static enum mail_result spoil(struct letter *letter, enum mail_result why);
 static bool is_too_big(const struct letter *letter);
 
@@ -55,13 +56,13 @@ enum mail_result letter_spill(struct letter *letter, const struct disk_access *a
     if (letter->file < 0) {
         const int file = disk_open_temporary(access->disk);
         if (file < 0)
-            return spoil(letter, native_result(file));
+            return spoil(letter, result_of(file));
         letter->file = file;
     }
     const int written = disk_write(access->disk, letter->file, letter->block, letter->block_used,
                                    letter->file_bytes);
     if (written < 0)
-        return spoil(letter, native_result(written));
+        return spoil(letter, result_of(written));
     letter->file_bytes += letter->block_used;
     letter->block_used = 0;
     return MAIL_DONE;
@@ -92,8 +93,6 @@ enum mail_result letter_read(const struct letter *letter, const struct disk_acce
         filed = bytes < left ? bytes : left;
         const int64_t got =
             disk_read(access->disk, letter->file, out_bytes, filed, offset, access->patience);
-        if (got < 0)
-            return native_result(got);
         if (got < filed)
             return MAIL_TEMPORARY;
     }
@@ -113,6 +112,12 @@ void letter_fini(struct letter *letter, struct disk *disk)
     if (letter->file >= 0)
         disk_close(disk, letter->file);
     *letter = (struct letter){.file = -1};
+}
+
+/* Nobody else has the file, so nothing that the disk says means "in use" or "later". */
+static enum mail_result result_of(int error)
+{
+    return native_result(error) == MAIL_NO_SPACE ? MAIL_NO_SPACE : MAIL_TEMPORARY;
 }
 
 static enum mail_result spoil(struct letter *letter, enum mail_result why)
