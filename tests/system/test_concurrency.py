@@ -7,7 +7,9 @@ import signal
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
+from lmtp_client import Lmtp
 from ringpost_server import PATIENCE, SANITIZED, ServerTest, on_the_wire, password_of
 
 ROUNDS = 10 if SANITIZED else 40
@@ -122,6 +124,59 @@ class Concurrency(ServerTest):
         self.together(deliver, fetch)
         expected = [on_the_wire(b"Subject: %d\n\n%s\n" % (n, b"x" * n)) for n in range(count)]
         self.assertEqual(fetched, expected)
+
+    def test_lmtp_and_sessions_at_once(self):
+        """What LMTP has acknowledged is fetched exactly once: small and large, to one and to two,
+        while sessions in the same maildrops fetch and delete, or are reset before QUIT."""
+        users = ("alice", "bob")
+        server = self.make_server(users, lmtp=True, shards=2, username_format="local", return_path="no",
+                                  delivered_to="no", received="no", delivery_threads=4)
+        sent = {user: [] for user in users}
+        fetched = {user: [] for user in users}
+        ended = []  # senders
+
+        def send(number):
+            try:
+                client = Lmtp(server.lmtp_path if number % 2 else server.lmtp_port).hello()
+                for each in range(ROUNDS // 2):
+                    lines = 50_000 if each % 5 == number else each * 10
+                    message = b"Subject: %d %d\r\n\r\n" % (number, each) + b".x\r\n" * lines
+                    to = users if (number + each) % 3 else users[:1]
+                    client.deliver(message, *(f"{user}+{number}@x" for user in to * 2))
+                    for user in to:
+                        sent[user].append(message)
+                client.expect("221", "QUIT")
+                client.close()
+            finally:
+                ended.append(number)
+
+        def enter(user):
+            while True:
+                client = server.client()
+                client.ok(f"USER {user}")
+                answer = client.say(f"PASS {password_of(user)}")
+                if answer.startswith(b"+OK"):
+                    return client
+                assert answer.startswith(b"-ERR [IN-USE]"), answer
+                client.close()
+
+        def fetch(user):
+            is_last = False
+            while not is_last:
+                is_last = len(ended) == 4
+                client = enter(user)
+                messages = [client.retrieve(number) for number in range(1, client.count() + 1)]
+                for number in range(1, len(messages) + 1):
+                    client.ok(f"DELE {number}")
+                if not is_last and len(messages) % 3 == 2:
+                    client.reset()
+                else:
+                    client.quit()
+                    fetched[user] += messages
+
+        self.together(*(partial(send, number) for number in range(4)), *(partial(fetch, user) for user in users))
+        for user in users:
+            self.assertCountEqual(fetched[user], sent[user])
 
     def test_many_users_while_users_are_re_read(self):
         users = [f"user{number}" for number in range(12)]
