@@ -166,6 +166,12 @@ void dot_init(struct dot_coder *coder)
     *coder = (struct dot_coder){.variant = dot_best_variant(), .place = DOT_LINE_START};
 }
 
+void dot_resume(struct dot_coder *coder, enum dot_place place)
+{
+    *coder =
+        (struct dot_coder){.variant = dot_best_variant(), .place = place, .header_ended = true};
+}
+
 void dot_use_variant(struct dot_coder *coder, enum dot_variant variant)
 {
     must(dot_has_variant(variant));

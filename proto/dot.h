@@ -20,7 +20,7 @@ enum dot_variant {
 };
 #define DOT_VARIANTS 4
 
-/* Where in a line the next byte stands. Private to the room. */
+/* Where in a line the next byte stands. */
 enum dot_place {
     DOT_LINE_START,
     DOT_LINE_START_CR, /* the line is a CR so far */
@@ -64,6 +64,10 @@ size_t dot_code(struct dot_coder *coder, struct span *input, char *out, size_t o
  * A message that ends in a lone CR keeps it (CR CR LF); an empty message stays empty. Returns the
  * bytes written, 3 or 5. `octets`, `wire_bytes` and `header_bytes` are final afterwards. */
 size_t dot_finish(struct dot_coder *coder, char out[DOT_END_MAX]);
+
+/* Begins in the middle of a message whose coder stood at `place`: nothing has been counted, and the
+ * header is taken to be over. For a sender that keeps the place alone. */
+void dot_resume(struct dot_coder *coder, enum dot_place place);
 
 /* What a decoder makes of CRLF. */
 enum dot_line_end { DOT_TO_CRLF, DOT_TO_LF };

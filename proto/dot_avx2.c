@@ -54,6 +54,13 @@ DOT_TARGET void dot_run_avx2(struct dot_run *run)
     dot_run_blocks(run);
 }
 
+DOT_TARGET size_t dot_count_avx2(const char *from, size_t bytes, uint64_t *inserted,
+                                 uint64_t *stuffed_dots)
+{
+    dot_count_blocks(from, bytes / DOT_BLOCK, inserted, stuffed_dots);
+    return bytes - bytes % DOT_BLOCK;
+}
+
 bool dot_has_avx2(void)
 {
     return __builtin_cpu_supports("avx2");
@@ -64,6 +71,15 @@ bool dot_has_avx2(void)
 void dot_run_avx2(struct dot_run *run)
 {
     (void)run;
+}
+
+size_t dot_count_avx2(const char *from, size_t bytes, uint64_t *inserted, uint64_t *stuffed_dots)
+{
+    (void)from;
+    (void)bytes;
+    (void)inserted;
+    (void)stuffed_dots;
+    return 0;
 }
 
 bool dot_has_avx2(void)

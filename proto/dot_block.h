@@ -60,4 +60,22 @@ DOT_TARGET static inline void dot_run_blocks(struct dot_run *run)
     run->stuffed_dots += stuffed_dots;
 }
 
+/* Counts the insertions that the coder would make in `blocks` blocks from `from` on, and the dots
+ * among them. */
+DOT_TARGET static inline void dot_count_blocks(const char *from, size_t blocks, uint64_t *inserted,
+                                               uint64_t *stuffed_dots)
+{
+    uint64_t all = 0;
+    uint64_t dots = 0;
+    for (; blocks > 0; blocks--, from += DOT_BLOCK) {
+        dot_mask inserts = dot_inserts(from);
+        for (; inserts != 0; inserts &= inserts - 1) {
+            all++;
+            dots += from[(size_t)__builtin_ctzll(inserts) / DOT_MASK_BITS] == '.';
+        }
+    }
+    *inserted += all;
+    *stuffed_dots += dots;
+}
+
 #endif

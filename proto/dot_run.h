@@ -28,4 +28,11 @@ void dot_run_sse2(struct dot_run *run);
 void dot_run_avx2(struct dot_run *run);
 void dot_run_neon(struct dot_run *run);
 
+/* Add what the coder would insert into `bytes` from the front, as far as whole blocks go, and the
+ * dots among it; return how many bytes that were, 0 where the instructions are not there. The byte
+ * before `from` must be readable and of the same message. */
+size_t dot_count_sse2(const char *from, size_t bytes, uint64_t *inserted, uint64_t *stuffed_dots);
+size_t dot_count_avx2(const char *from, size_t bytes, uint64_t *inserted, uint64_t *stuffed_dots);
+size_t dot_count_neon(const char *from, size_t bytes, uint64_t *inserted, uint64_t *stuffed_dots);
+
 #endif

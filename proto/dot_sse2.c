@@ -52,6 +52,12 @@ void dot_run_sse2(struct dot_run *run)
     dot_run_blocks(run);
 }
 
+size_t dot_count_sse2(const char *from, size_t bytes, uint64_t *inserted, uint64_t *stuffed_dots)
+{
+    dot_count_blocks(from, bytes / DOT_BLOCK, inserted, stuffed_dots);
+    return bytes - bytes % DOT_BLOCK;
+}
+
 bool dot_has_sse2(void)
 {
     return true;
@@ -62,6 +68,15 @@ bool dot_has_sse2(void)
 void dot_run_sse2(struct dot_run *run)
 {
     (void)run;
+}
+
+size_t dot_count_sse2(const char *from, size_t bytes, uint64_t *inserted, uint64_t *stuffed_dots)
+{
+    (void)from;
+    (void)bytes;
+    (void)inserted;
+    (void)stuffed_dots;
+    return 0;
 }
 
 bool dot_has_sse2(void)
