@@ -63,6 +63,7 @@ static const char *word_for(enum mail_result result)
     case MAIL_DONE:
     case MAIL_LATER:
     case MAIL_IN_USE:
+    case MAIL_PARTLY:
         break;
     }
     must(false);

@@ -69,6 +69,7 @@ static const char *reason_of_open(enum mail_result result)
     case MAIL_DONE:
     case MAIL_LATER:
     case MAIL_FULL:
+    case MAIL_PARTLY:
         break;
     }
     must(false);

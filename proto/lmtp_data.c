@@ -260,6 +260,7 @@ static struct span result_text(const struct lmtp *session, enum mail_result resu
     case MAIL_PERMANENT:
         return SPAN_LITERAL("554 5.3.0 This cannot be stored.");
     case MAIL_LATER:
+    case MAIL_PARTLY: /* only of an UPDATE */
         break;
     }
     must_fail("a delivery has ended before it is told", __FILE__, __LINE__);

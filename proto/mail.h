@@ -25,6 +25,7 @@ enum mail_result {
     MAIL_TOO_BIG,   /* a limit of one message or one request refuses it */
     MAIL_FULL,      /* a limit of the maildrop refuses it: its quota of messages or octets */
     MAIL_NO_SPACE,  /* try again: the disk is full */
+    MAIL_PARTLY,    /* only of an UPDATE: some messages are removed, the others are not */
 };
 
 /* The maildrop as it was when the session began (RFC 1939 section 5: a snapshot). Message numbers
@@ -42,14 +43,19 @@ struct mail_fact {
     char uidl[MAIL_UIDL_MAX];
 };
 
-/* A range of bytes that are already in the form of the wire: of a file, or of memory where the
- * driver keeps its mail there. Both stay as they are until the maildrop is closed. */
+/* A range of bytes of a file, or of memory where the driver keeps its mail there. Both stay as they
+ * are until the driver is told that all has been sent, or the maildrop is closed. Most ranges are
+ * already in the form of the wire. A raw one is a message as another program has stored it, which
+ * the sender codes on its way (proto/dot.h): line ends and stuffed dots, without the ".CRLF". */
 struct mail_range {
     const char *memory; /* the first byte, or NULL: then `file` and `offset` count */
     int file;           /* the storage's handle */
+    uint32_t raw_bytes; /* of a raw range: bytes in the file */
     uint64_t offset;
-    uint64_t bytes;
-    bool just_read; /* all of it was in memory a moment ago: it can be sent without a wait */
+    uint64_t bytes;  /* in wire form */
+    uint32_t octets; /* of a raw range: what LIST says of the message */
+    bool just_read;  /* all of it was in memory a moment ago: it can be sent without a wait */
+    bool is_raw;
 };
 
 #endif

@@ -91,6 +91,9 @@ void plan_range(struct plan *plan, struct mail_range range)
 
 static bool is_followed_by(const struct mail_range *range, const struct mail_range *next)
 {
+    if (range->is_raw || next->is_raw) {
+        return false; /* each has an end of its own */
+    }
     if (range->memory != NULL || next->memory != NULL) {
         return range->memory != NULL && range->memory + range->bytes == next->memory;
     }

@@ -1,9 +1,10 @@
 /* plan: what there is to say, as a bounded list of pieces in order.
  *
  * A piece is text, whose bytes the plan holds, or a range of a maildrop, whose bytes stay where
- * they are until the sender moves them. Texts that follow each other share a piece; so do
- * ranges that follow each other in the same file: a pipelined RETR 1..n of neighbours is one range
- * and one send. A plan is lent to a session only while there is something to say.
+ * they are until the sender moves them, or codes them where they are raw. Texts that follow each
+ * other share a piece; so do ranges that follow each other in the same file: a pipelined RETR 1..n
+ * of neighbours is one range and one send. A plan is lent to a session only while there is
+ * something to say.
  */
 #ifndef RINGPOST_PROTO_PLAN_H
 #define RINGPOST_PROTO_PLAN_H

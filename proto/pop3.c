@@ -347,7 +347,8 @@ static struct pop3_ask mark(struct pop3 *session, const struct pop3_answer *answ
     return pop3_reply_ok(session, SPAN_LITERAL("The message is marked; QUIT removes it."), plan);
 }
 
-/* The stored form begins with +OK and ends with the dot: the range is the whole answer. */
+/* A stored form in wire form begins with +OK and ends with the dot: the range is the whole answer.
+ * Around a raw one both are said here. */
 static struct pop3_ask body_came(struct pop3 *session, const struct pop3_answer *answer,
                                  struct plan *plan)
 {
@@ -355,8 +356,16 @@ static struct pop3_ask body_came(struct pop3 *session, const struct pop3_answer 
         return pop3_reply_failure(session, answer->result,
                                   SPAN_LITERAL("The message cannot be read."), plan);
     }
-    must(answer->range.bytes > 0);
-    plan_range(plan, answer->range);
+    if (answer->range.is_raw) {
+        plan_text(plan, SPAN_LITERAL("+OK "));
+        plan_number(plan, answer->range.octets);
+        plan_text(plan, SPAN_LITERAL(" octets\r\n"));
+        plan_range(plan, answer->range);
+        plan_text(plan, SPAN_LITERAL(".\r\n"));
+    } else {
+        must(answer->range.bytes > 0);
+        plan_range(plan, answer->range);
+    }
     session->retrieved_count++;
     session->retrieved_octets += answer->range.bytes;
     if (session->number > session->last_read) {
@@ -383,7 +392,10 @@ static struct pop3_ask committed(struct pop3 *session, const struct pop3_answer 
                                  struct plan *plan)
 {
     if (answer->result != MAIL_DONE) {
-        pop3_reply_failure(session, answer->result, SPAN_LITERAL("Nothing was removed."), plan);
+        struct span sentence = answer->result == MAIL_PARTLY
+                                   ? SPAN_LITERAL("Some messages were removed, others not.")
+                                   : SPAN_LITERAL("Nothing was removed.");
+        pop3_reply_failure(session, answer->result, sentence, plan);
         return pop3_reply_close(session, POP3_END_QUIT_FAILED);
     }
     pop3_reply_ok(session, SPAN_LITERAL("The marked messages are removed. Bye."), plan);

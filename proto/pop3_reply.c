@@ -75,6 +75,7 @@ static struct span failure_status(enum mail_result result)
     switch (result) {
     case MAIL_TEMPORARY:
     case MAIL_NO_SPACE:
+    case MAIL_PARTLY:
     case MAIL_IN_USE: /* [IN-USE] belongs to the login alone (RFC 2449 section 8.1.2) */
         return SPAN_LITERAL("-ERR [SYS/TEMP] ");
     case MAIL_PERMANENT:

@@ -85,6 +85,7 @@ enum ending command_fail_storage(enum mail_result result, const char *user)
             ENDING_TRY_AGAIN,
             "the maildrop of %s is in use by a session: try again when it has ended", user);
     case MAIL_LATER:
+    case MAIL_PARTLY:
     case MAIL_TEMPORARY:
         return command_fail(ENDING_TRY_AGAIN,
                             "the store cannot be read or written at the moment: see that its disk "

@@ -198,6 +198,7 @@ static bool read_fault(struct transcript *transcript, struct span rest)
                                           [MAIL_TOO_BIG] = "too-big",
                                           [MAIL_FULL] = "-",
                                           [MAIL_NO_SPACE] = "no-space",
+                                          [MAIL_PARTLY] = "partly",
                                           NULL};
     uint32_t kind, at, result;
     if (!transcript_text_choice(&rest, kinds, &kind) || !transcript_text_number(&rest, &at) ||
