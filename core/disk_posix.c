@@ -66,12 +66,27 @@ int disk_open(struct disk *disk, const char *path, enum disk_mode mode, enum dis
     case DISK_CREATE_NEW:
         flags = O_RDWR | O_CREAT | O_TRUNC;
         break;
+    case DISK_CREATE_LOCK:
+        flags = O_RDWR | O_CREAT | O_EXCL;
+        break;
     }
     if (patience == DISK_WAIT)
         return open_beneath(disk, path, flags, 0);
     int file = open_beneath(disk, path, flags, RESOLVE_CACHED);
     /* A kernel before 5.12 does not know the flag; the one that waits finds any true mistake. */
     return file == -EINVAL ? -EAGAIN : file;
+}
+
+int disk_posix_find(const struct disk *disk, const char *path, enum disk_patience patience)
+{
+    uint64_t resolve = patience == DISK_NOW ? RESOLVE_CACHED : 0;
+    int handle = open_beneath(disk, path, O_PATH, resolve);
+    return handle == -EINVAL && patience == DISK_NOW ? -EAGAIN : handle;
+}
+
+int disk_open_folder(struct disk *disk, const char *path)
+{
+    return open_beneath(disk, path, O_RDONLY | O_DIRECTORY, 0);
 }
 
 static int open_beneath(const struct disk *disk, const char *path, int flags, uint64_t resolve)
@@ -86,7 +101,8 @@ static int open_beneath(const struct disk *disk, const char *path, int flags, ui
      * owner of a file may leave them out. */
     bool is_data = (flags & (O_PATH | O_DIRECTORY)) == 0;
     if (is_data)
-        how.flags |= O_NOATIME;
+        how.flags |=
+            O_NOATIME | O_NONBLOCK; /* what turns out to be a pipe must not be waited for */
     long file = syscall(SYS_openat2, disk->root, path, &how, sizeof how);
     while (file < 0 && (errno == EINTR || (errno == EPERM && (how.flags & O_NOATIME) != 0))) {
         if (errno == EPERM)

@@ -24,6 +24,9 @@ void disk_posix_remember_checks(struct disk *disk, uint32_t entries, uint32_t ke
  * file beside the sentinel whose name is removed at once. */
 int disk_posix_open_removed(struct disk *disk);
 
+/* For disk_folder.c: a handle of a file or folder that only says what it is, or -errno. */
+int disk_posix_find(const struct disk *disk, const char *path, enum disk_patience patience);
+
 /* Whether `bytes` from `offset` on can be sent without waiting for a device: cachestat(2) (kernel
  * 6.5), else a read with RWF_NOWAIT into `scratch`. */
 bool disk_posix_is_resident(int file, uint64_t offset, uint64_t bytes, char *scratch);

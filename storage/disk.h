@@ -33,8 +33,9 @@ enum disk_lock {
 enum disk_mode {
     DISK_READ,
     DISK_READ_WRITE,
-    DISK_CREATE,     /* read and write, made when missing */
-    DISK_CREATE_NEW, /* read and write, emptied when it was there */
+    DISK_CREATE,      /* read and write, made when missing */
+    DISK_CREATE_NEW,  /* read and write, emptied when it was there */
+    DISK_CREATE_LOCK, /* the same, but -EEXIST when it was there: the file is a lock of its maker */
 };
 
 /* Opens a file; answers its handle, 0 or more. -ENOENT where it or a folder above is missing. */
@@ -86,6 +87,32 @@ int disk_rename(struct disk *disk, const char *from, const char *to);
 int disk_remove(struct disk *disk, const char *path);
 int disk_make_folder(struct disk *disk, const char *path); /* 0 also where it was there */
 int disk_sync_folder(struct disk *disk, const char *path);
+
+/* What a path leads to, without opening it. Links are not followed: -ELOOP. */
+struct disk_facts {
+    bool is_folder; /* else a file of any kind */
+    uint64_t bytes;
+    int64_t modified_ns; /* since 1970, as the file system keeps it */
+    uint64_t inode;
+};
+int disk_look(struct disk *disk, const char *path, enum disk_patience patience,
+              struct disk_facts *out_facts);
+
+/* The time by which files are stamped, in nanoseconds since 1970. */
+int64_t disk_time_ns(struct disk *disk);
+
+/* The names of the files in a folder, in no order; links and folders are left out. Opens it and
+ * answers a handle, which disk_close closes; disk_list then fills `buffer` with names that each end
+ * in NUL and answers how many bytes that are, 0 at the end. `bytes` is at least DISK_LIST_BYTES.
+ * What changes meanwhile may be listed or not. */
+#define DISK_LIST_BYTES 4096
+int disk_open_folder(struct disk *disk, const char *path);
+int64_t disk_list(struct disk *disk, int folder, char *buffer, size_t bytes);
+
+/* Memory for what is as large as a maildrop is: makes the block `old` as large as `bytes`, keeping
+ * what is in it, or gives it back where `bytes` is 0. A new one for NULL. NULL where there is none;
+ * then `old` is as it was. */
+void *disk_memory(struct disk *disk, void *old, size_t bytes);
 
 /* Takes a lock. DISK_LOCK_SESSION never waits: -EBUSY where another has it, whatever the patience.
  * DISK_LOCK_DELIVERY waits with DISK_WAIT, and answers -EAGAIN with DISK_NOW; with

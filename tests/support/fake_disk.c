@@ -23,6 +23,7 @@
 struct name {
     char path[PATH_BYTES];
     int file; /* in `files`, or IS_FOLDER */
+    int64_t modified_ns;
 };
 
 struct names {
@@ -38,7 +39,9 @@ struct change {
 };
 
 struct handle {
-    int file; /* NO_FILE: the handle is free */
+    int file;        /* NO_FILE: the handle is free; IS_FOLDER: lists `folder` */
+    uint32_t listed; /* names of it that have been looked at */
+    char folder[PATH_BYTES];
     bool writable;
     bool holds_session, holds_delivery;
 };
@@ -62,10 +65,14 @@ struct disk {
     bool remembers_checks;
     uint64_t checked[CHECKED_MAX]; /* fingerprints */
     uint64_t file_bytes_max;       /* 0: none */
+    int64_t time_ns;
+    uint32_t blocks;
     _Alignas(16) char scratch[DISK_SCRATCH_BYTES];
 };
 
 static int begin(struct disk *disk, enum fake_call call);
+static int take_handle(struct disk *disk, struct handle opened);
+static void stamp_folder(struct disk *disk, const char *path);
 static int begin_patiently(struct disk *disk, enum fake_call call, enum disk_patience patience);
 static bool *lock_of(struct handle *handle, enum disk_lock lock);
 static int open_handle(struct disk *disk, int file, bool writable);
@@ -88,6 +95,8 @@ int disk_open(struct disk *disk, const char *path, enum disk_mode mode, enum dis
     struct name *name = find(&disk->now, path);
     if (name && name->file == IS_FOLDER)
         return -EISDIR;
+    if (name && mode == DISK_CREATE_LOCK)
+        return -EEXIST;
     if (!name && (mode == DISK_READ || mode == DISK_READ_WRITE))
         return -ENOENT;
     if (!name) {
@@ -101,13 +110,87 @@ int disk_open(struct disk *disk, const char *path, enum disk_mode mode, enum dis
 
 static int open_handle(struct disk *disk, int file, bool writable)
 {
+    return take_handle(disk, (struct handle){.file = file, .writable = writable});
+}
+
+static int take_handle(struct disk *disk, struct handle opened)
+{
     for (int handle = 0; handle < HANDLES_MAX; handle++) {
         if (disk->handles[handle].file == NO_FILE) {
-            disk->handles[handle] = (struct handle){.file = file, .writable = writable};
+            disk->handles[handle] = opened;
             return handle;
         }
     }
     return -EMFILE;
+}
+
+int disk_look(struct disk *disk, const char *path, enum disk_patience patience,
+              struct disk_facts *out_facts)
+{
+    int result = begin_patiently(disk, FAKE_LOOK, patience);
+    if (result < 0)
+        return result;
+    const struct name *name = find(&disk->now, path);
+    if (!name)
+        return -ENOENT;
+    *out_facts = (struct disk_facts){.is_folder = name->file == IS_FOLDER,
+                                     .modified_ns = name->modified_ns,
+                                     .inode = (uint64_t)(name->file + 2)};
+    if (!out_facts->is_folder)
+        out_facts->bytes = disk->files[name->file].now_bytes;
+    return 0;
+}
+
+int64_t disk_time_ns(struct disk *disk)
+{
+    return disk->time_ns;
+}
+
+int disk_open_folder(struct disk *disk, const char *path)
+{
+    int result = begin(disk, FAKE_OPEN);
+    if (result < 0)
+        return result;
+    const struct name *name = find(&disk->now, path);
+    if (!name)
+        return -ENOENT;
+    if (name->file != IS_FOLDER)
+        return -ENOTDIR;
+    struct handle folder = {.file = IS_FOLDER};
+    strcpy(folder.folder, path);
+    return take_handle(disk, folder);
+}
+
+int64_t disk_list(struct disk *disk, int folder, char *buffer, size_t bytes)
+{
+    int result = begin(disk, FAKE_LIST);
+    if (result < 0)
+        return result;
+    struct handle *handle = &disk->handles[folder];
+    require(handle->file == IS_FOLDER && bytes >= DISK_LIST_BYTES);
+    size_t used = 0;
+    for (; handle->listed < disk->now.count && used + PATH_BYTES <= bytes; handle->listed++) {
+        const struct name *name = &disk->now.items[handle->listed];
+        if (name->file == IS_FOLDER || !is_in_folder(name->path, handle->folder))
+            continue;
+        const char *last = name->path + strlen(handle->folder) + 1;
+        strcpy(buffer + used, last);
+        used += strlen(last) + 1;
+    }
+    return (int64_t)used;
+}
+
+void *disk_memory(struct disk *disk, void *old, size_t bytes)
+{
+    if (bytes == 0) {
+        disk->blocks -= old != NULL;
+        free(old);
+        return NULL;
+    }
+    if (begin(disk, FAKE_MEMORY) < 0)
+        return NULL;
+    disk->blocks += old == NULL;
+    return realloc(old, bytes);
 }
 
 void disk_close(struct disk *disk, int file)
@@ -413,6 +496,16 @@ uint64_t fake_disk_operations(const struct disk *disk)
     return disk->operations;
 }
 
+void fake_disk_step_clock(struct disk *disk, int64_t ns)
+{
+    disk->time_ns += ns;
+}
+
+uint32_t fake_disk_blocks(const struct disk *disk)
+{
+    return disk->blocks;
+}
+
 uint32_t fake_disk_open_files(const struct disk *disk)
 {
     uint32_t count = 0;
@@ -531,6 +624,24 @@ static void change_names(struct disk *disk, const char *from, const char *to, in
     strcpy(change->from, from);
     strcpy(change->to, to);
     apply(&disk->now, change);
+    stamp_folder(disk, from);
+    stamp_folder(disk, to);
+    struct name *name = find(&disk->now, to);
+    if (name != NULL)
+        name->modified_ns = disk->time_ns;
+}
+
+static void stamp_folder(struct disk *disk, const char *path)
+{
+    char folder[PATH_BYTES];
+    const char *slash = strrchr(path, '/');
+    if (slash == NULL)
+        return;
+    memcpy(folder, path, (size_t)(slash - path));
+    folder[slash - path] = '\0';
+    struct name *name = find(&disk->now, folder);
+    if (name != NULL)
+        name->modified_ns = disk->time_ns;
 }
 
 static bool is_in_folder(const char *path, const char *folder)

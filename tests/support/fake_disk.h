@@ -28,6 +28,9 @@ enum fake_call {
     FAKE_SYNC_FOLDER,
     FAKE_LOCK,
     FAKE_UNLOCK,
+    FAKE_LOOK,
+    FAKE_LIST,
+    FAKE_MEMORY,
     FAKE_CALL_COUNT,
 };
 
@@ -69,6 +72,13 @@ void fake_disk_limit(struct disk *disk, uint64_t file_bytes_max);
 uint64_t fake_disk_calls(const struct disk *disk, enum fake_call call);
 void fake_disk_counts_reset(struct disk *disk);
 uint64_t fake_disk_operations(const struct disk *disk);
+
+/* Moves the disk's clock on. A change of a folder's names stamps the folder with the time that it
+ * is, so that two changes without a step between them look like one. */
+void fake_disk_step_clock(struct disk *disk, int64_t ns);
+
+/* Blocks of disk_memory that nobody has given back. */
+uint32_t fake_disk_blocks(const struct disk *disk);
 
 /* Handles that are open now. */
 uint32_t fake_disk_open_files(const struct disk *disk);
