@@ -11,12 +11,19 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
+/* Scratch for bytes that leave together; the rest is where raw ones are read. */
+#define GATHER_BYTES (DISK_SCRATCH_BYTES - SEND_RAW_WINDOW)
+_Static_assert(GATHER_BYTES >= 2 * SEND_RAW_WINDOW, "a window is coded whole");
+
 /* The pieces that leave together, and how many bytes they have. */
 struct gathered {
     struct iovec vectors[PLAN_PIECES_MAX];
     uint32_t count;
     uint64_t bytes;
     uint32_t piece_end; /* the first piece that does not belong to them */
+    uint32_t raw_piece; /* the last raw one among them; its coder stands at `raw` after them */
+    struct send_raw raw;
+    size_t scratch_used;
 };
 
 static enum send_result send_copied(struct send_stream *stream, const struct plan *plan,
@@ -27,7 +34,16 @@ static enum send_result gather(struct send_stream *stream, const struct plan *pl
                                struct gathered *out_gathered);
 static enum send_result bytes_of(struct send_stream *stream, const struct plan *plan,
                                  const struct piece *piece, const struct disk_access *access,
-                                 char *buffer, const char **out_bytes);
+                                 struct gathered *gathered, const char **out_bytes);
+static enum send_result add_raw(struct send_stream *stream, const struct mail_range *range,
+                                const struct disk_access *access, struct gathered *gathered,
+                                uint64_t *skip);
+static void add_vector(struct gathered *gathered, const char *bytes, uint64_t count);
+static void move_raw(struct send_stream *stream, uint32_t piece_before,
+                     const struct gathered *gathered);
+static enum send_result collect_raw(struct send_stream *stream, const struct mail_range *range,
+                                    const struct disk_access *access, char *buffer, size_t room,
+                                    size_t *out_count);
 static enum send_result send_range(struct send_stream *stream, const struct plan *plan,
                                    const struct disk_access *access, uint64_t now_ms);
 static bool is_warm(const struct send_stream *stream, int file, uint64_t offset, uint64_t bytes,
@@ -42,6 +58,7 @@ void send_begin(struct send_stream *stream)
 {
     stream->piece = 0;
     stream->sent = 0;
+    stream->raw = (struct send_raw){0};
     stream->stalled = false;
 }
 
@@ -86,6 +103,10 @@ enum send_result send_collect(struct send_stream *stream, const struct plan *pla
         const char *from = piece->kind == PIECE_TEXT ? plan->text + range->offset : range->memory;
         if (from != NULL) {
             memcpy(buffer, from + stream->sent, count);
+        } else if (range->is_raw) {
+            enum send_result result = collect_raw(stream, range, access, buffer, room, &count);
+            if (result != SEND_DONE)
+                return result;
         } else {
             uint64_t offset = range->offset + stream->sent;
             int64_t got = disk_read(access->disk, range->file, buffer, count, offset,
@@ -123,50 +144,115 @@ static enum send_result send_copied(struct send_stream *stream, const struct pla
                        : sendmsg(stream->socket, &message, flags);
     if (sent < 0)
         return failed(errno);
+    uint32_t piece_before = stream->piece;
     advance(stream, plan, (uint64_t)sent);
+    move_raw(stream, piece_before, &gathered);
     return (uint64_t)sent < gathered.bytes ? SEND_FULL : SEND_DONE;
 }
 
-/* Texts where they lie and small ranges read into scratch, from the cursor on. */
+/* Texts where they lie, small ranges read and raw ones coded into scratch, from the cursor on. */
 static enum send_result gather(struct send_stream *stream, const struct plan *plan,
                                uint32_t piece_end, const struct disk_access *access,
                                struct gathered *out_gathered)
 {
-    out_gathered->count = 0;
-    out_gathered->bytes = 0;
-    out_gathered->piece_end = stream->piece;
+    *out_gathered = (struct gathered){.piece_end = stream->piece, .raw_piece = UINT32_MAX};
     uint64_t skip = stream->sent;
-    char *buffer = access->scratch;
     while (out_gathered->piece_end < piece_end) {
         const struct piece *piece = &plan->pieces[out_gathered->piece_end];
         if (!is_copied(piece))
             break;
-        const char *bytes;
-        enum send_result result = bytes_of(stream, plan, piece, access, buffer, &bytes);
+        uint64_t before = out_gathered->bytes;
+        uint64_t wanted = piece->range.bytes - skip;
+        enum send_result result = SEND_DONE;
+        if (piece->kind == PIECE_RANGE && piece->range.is_raw) {
+            result = add_raw(stream, &piece->range, access, out_gathered, &skip);
+        } else {
+            const char *bytes;
+            result = bytes_of(stream, plan, piece, access, out_gathered, &bytes);
+            if (result == SEND_DONE)
+                add_vector(out_gathered, bytes + skip, wanted);
+        }
         /* What could not be read must not hold up what stands before it. */
         if (result != SEND_DONE && out_gathered->count == 0)
             return result;
-        if (result != SEND_DONE)
+        if (result != SEND_DONE || out_gathered->bytes - before < wanted)
             break;
-        buffer += SEND_COPY_MAX;
-        struct iovec vector = {(char *)(uintptr_t)bytes + skip, piece->range.bytes - skip};
-        out_gathered->vectors[out_gathered->count++] = vector;
-        out_gathered->bytes += vector.iov_len;
         out_gathered->piece_end++;
         skip = 0;
     }
     return SEND_DONE;
 }
 
+static void add_vector(struct gathered *gathered, const char *bytes, uint64_t count)
+{
+    gathered->vectors[gathered->count++] = (struct iovec){(char *)(uintptr_t)bytes, (size_t)count};
+    gathered->bytes += count;
+}
+
+/* A window of a raw piece, from where its coder stands; what of it has left already is skipped. */
+static enum send_result add_raw(struct send_stream *stream, const struct mail_range *range,
+                                const struct disk_access *access, struct gathered *gathered,
+                                uint64_t *skip)
+{
+    struct send_raw raw = {0};
+    if (gathered->piece_end == stream->piece)
+        raw = stream->raw;
+    must(raw.wire <= *skip);
+    size_t skipped = (size_t)(*skip - raw.wire);
+    char *out = access->scratch + gathered->scratch_used;
+    size_t room = GATHER_BYTES - gathered->scratch_used;
+    /* A window that has left in part must be coded as far as before, and further. */
+    if (gathered->count > 0 && room < SEND_RAW_ROOM)
+        return SEND_YIELD;
+    size_t coded;
+    enum send_result result =
+        send_raw_code(&raw, range, access, &stream->populated, &stream->cold, out, room, &coded);
+    if (result != SEND_DONE)
+        return result;
+    must(coded > skipped);
+    add_vector(gathered, out + skipped, coded - skipped);
+    gathered->scratch_used += coded;
+    gathered->raw_piece = gathered->piece_end;
+    gathered->raw = raw;
+    return SEND_DONE;
+}
+
+/* The coder goes on from the end of its window when all of that has left; from the begin of a piece
+ * that nothing was coded of. */
+static void move_raw(struct send_stream *stream, uint32_t piece_before,
+                     const struct gathered *gathered)
+{
+    if (stream->piece != piece_before)
+        stream->raw = (struct send_raw){0};
+    if (stream->piece == gathered->raw_piece && stream->sent >= gathered->raw.wire)
+        stream->raw = gathered->raw;
+}
+
+static enum send_result collect_raw(struct send_stream *stream, const struct mail_range *range,
+                                    const struct disk_access *access, char *buffer, size_t room,
+                                    size_t *out_count)
+{
+    if (stream->sent == 0)
+        stream->raw = (struct send_raw){0};
+    struct send_raw raw = stream->raw;
+    enum send_result result = send_raw_code(&raw, range, access, &stream->populated, &stream->cold,
+                                            buffer, room, out_count);
+    if (result == SEND_DONE)
+        stream->raw = raw;
+    return result;
+}
+
 static enum send_result bytes_of(struct send_stream *stream, const struct plan *plan,
                                  const struct piece *piece, const struct disk_access *access,
-                                 char *buffer, const char **out_bytes)
+                                 struct gathered *gathered, const char **out_bytes)
 {
     const struct mail_range *range = &piece->range;
     *out_bytes = piece->kind == PIECE_TEXT ? plan->text + range->offset : range->memory;
     if (*out_bytes != NULL)
         return SEND_DONE;
-    must(SEND_COPY_MAX * PLAN_PIECES_MAX <= DISK_SCRATCH_BYTES);
+    if (GATHER_BYTES - gathered->scratch_used < range->bytes)
+        return SEND_YIELD; /* the next send has room for it */
+    char *buffer = access->scratch + gathered->scratch_used;
     enum disk_patience patience = stream->populated ? DISK_WAIT : DISK_NOW;
     int64_t got =
         disk_read(access->disk, range->file, buffer, range->bytes, range->offset, patience);
@@ -177,6 +263,7 @@ static enum send_result bytes_of(struct send_stream *stream, const struct plan *
     if (got < 0 || (uint64_t)got < range->bytes)
         return SEND_DAMAGED;
     stream->populated = false;
+    gathered->scratch_used += range->bytes;
     *out_bytes = buffer;
     return SEND_DONE;
 }
@@ -237,10 +324,10 @@ static void set_warm(struct send_stream *stream, int file, uint64_t offset, uint
     stream->warm_until_ms = now_ms + SEND_BELIEF_MS;
 }
 
-/* Memory is gathered whatever its size: nothing of it needs to be read. */
+/* Memory is gathered whatever its size: nothing of it needs to be read. A raw range in windows. */
 static bool is_copied(const struct piece *piece)
 {
-    return piece->kind == PIECE_TEXT || piece->range.memory != NULL ||
+    return piece->kind == PIECE_TEXT || piece->range.memory != NULL || piece->range.is_raw ||
            piece->range.bytes <= SEND_COPY_MAX;
 }
 

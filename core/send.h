@@ -1,7 +1,8 @@
 /* send: moves a plan to a socket, in as few system calls as its pieces allow.
  *
  * Texts and small ranges that follow each other leave together; a large range goes from the page
- * cache to the socket without being copied (sendfile(2)). Nothing here waits: a full socket or a
+ * cache to the socket without being copied (sendfile(2)), a raw one through the coder
+ * (core/send_raw.h). Nothing here waits: a full socket or a
  * range that is not in memory is said, and the caller comes back with the same stream. Sends are
  * plain system calls and not ring operations, because they never wait; docs/decisions says what was
  * measured.
@@ -9,6 +10,7 @@
 #ifndef RINGPOST_CORE_SEND_H
 #define RINGPOST_CORE_SEND_H
 
+#include "core/send_raw.h"
 #include "proto/plan.h"
 #include "storage/disk.h"
 
@@ -21,15 +23,6 @@
 
 /* A range is looked at for being in memory, and populated, in windows of this size. */
 #define SEND_WINDOW_BYTES (256 * 1024)
-
-enum send_result {
-    SEND_DONE,    /* all pieces before `piece_end` have been taken by the kernel */
-    SEND_FULL,    /* the socket is full: come back when it is writable */
-    SEND_COLD,    /* stream->cold is not in memory: bring it there, and come back */
-    SEND_YIELD,   /* the share of this turn is used up: come back in the next */
-    SEND_BROKEN,  /* the connection is gone */
-    SEND_DAMAGED, /* the file is shorter than the range */
-};
 
 /* A range that was in memory is taken to be there for so long: it is not looked at again for each
  * of the messages that a client fetches twice or after TOP. */
@@ -45,6 +38,7 @@ struct send_stream {
     bool populated;         /* `cold` has just been brought into memory: do not look again */
     uint32_t piece;         /* pieces before this one are sent */
     uint64_t sent;          /* bytes of it that are */
+    struct send_raw raw;    /* how far it has been coded, where it is a raw one */
     struct mail_range cold; /* SEND_COLD */
     struct mail_range warm; /* was in memory, */
     uint64_t warm_until_ms; /* and is taken to be so until then */
