@@ -220,10 +220,12 @@ static const char *cut_line(struct span line, struct account *out_account)
                    "SHA256-CRYPT, SHA512-CRYPT, YESCRYPT, MD5-CRYPT, ARGON2ID and ARGON2I";
         out_account->hash = (struct span){field.bytes + taken, field.length - taken};
     }
-    struct span rest = {name.bytes, line.length};
-    for (int fields = 7; fields > 0 && rest.length > 0; fields--) {
+    struct span rest = line;
+    for (int fields = 1; fields < 8 && rest.length > 0; fields++) {
         const char *next = memchr(rest.bytes, ':', rest.length);
         size_t taken = next == NULL ? rest.length : (size_t)(next - rest.bytes) + 1;
+        if (fields == 6)
+            out_account->home = (struct span){rest.bytes, taken - (next != NULL)};
         rest = (struct span){rest.bytes + taken, rest.length - taken};
     }
     out_account->extra = rest;

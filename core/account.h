@@ -18,6 +18,7 @@ struct account {
     struct span name;
     enum password_scheme scheme;
     struct span hash;  /* without the {SCHEME} */
+    struct span home;  /* the sixth field, or empty */
     struct span extra; /* the eighth field with the words that Dovecot keeps there, or empty */
 };
 

@@ -11,6 +11,7 @@
 #include "core/config_key.h"
 #include "core/config_reader.h"
 #include "core/config_text.h"
+#include "core/maildir_place.h"
 #include "core/text_file.h"
 #include "proto/span.h"
 
@@ -32,6 +33,12 @@
 static const struct config_key keys[] = {
     {"store", CONFIG_KEY_PATH, AT(store), 0, 0, 0, "/var/lib/ringpost"},
     {"passwd-file", CONFIG_KEY_PATH, AT(passwd_file), 0, 0, 0, "/etc/ringpost/passwd"},
+    {"driver", CONFIG_KEY_CHOICE, AT(driver), 0, 0, CONFIG_DRIVER_NATIVE, "native maildir"},
+    {"maildir", CONFIG_KEY_PATH, AT(maildir), 0, 0, 0, "~/Maildir"},
+    {"maildir-mounted", CONFIG_KEY_PATH, AT(maildir_mounted), 0, 0, 0, ""},
+    {"maildir-move-new", CONFIG_KEY_YES_NO, AT(maildir_move_new), 0, 0, false, NULL},
+    {"maildir-mark-seen", CONFIG_KEY_YES_NO, AT(maildir_mark_seen), 0, 0, false, NULL},
+    {"uidl-format", CONFIG_KEY_PATH, AT(uidl_format), 0, 0, 0, "dovecot"},
     {"shards", CONFIG_KEY_NUMBER, AT(shards), 0, 1024, 0, NULL},
     {"plaintext-login", CONFIG_KEY_CHOICE, AT(plaintext_login), 0, 0, CONFIG_PLAINTEXT_LOCAL, "never local always"},
     {"apop", CONFIG_KEY_YES_NO, AT(apop), 0, 0, false, NULL},
@@ -72,6 +79,7 @@ static const struct config_key keys[] = {
 #define KEYS (sizeof keys / sizeof keys[0])
 
 static bool parse(struct config_reader *reader, const char *text);
+static bool check_maildir(struct config_reader *reader);
 static int take_value(cfg_t *file, cfg_opt_t *option, const char *value, void *result);
 static void take_complaint(cfg_t *block, const char *format, va_list values);
 
@@ -82,7 +90,7 @@ static bool read_text(struct config_reader *reader, char *text)
     const char *mistake = config_text_prepare(text, &line);
     if (mistake != NULL)
         return config_reader_fail(reader, line, "%s", mistake) == 0;
-    if (!parse(reader, text) || !config_block_check_all(reader))
+    if (!parse(reader, text) || !config_block_check_all(reader) || !check_maildir(reader))
         return false;
     if (reader->config->listener_count > 0)
         return true;
@@ -125,6 +133,33 @@ void config_free(struct config *config)
     free(config->tls);
     config->tls = NULL;
     config->tls_count = 0;
+}
+
+/* What a template may hold is known where it is used. */
+static bool check_maildir(struct config_reader *reader)
+{
+    const struct config *config = reader->config;
+    const struct config_key_group *file = &reader->file;
+    const struct config_key *place = config_key_find(file, "maildir");
+    const struct config_key *format = config_key_find(file, "uidl-format");
+    const struct config_key *mounted = config_key_find(file, "maildir-mounted");
+    struct maildir_uidl_format parsed;
+    const char *mistake = maildir_place_check(config->maildir);
+    if (mistake != NULL)
+        return config_reader_fail(reader, file->lines[place - keys], "maildir = \"%.60s\" %s",
+                                  config->maildir, mistake) == 0;
+    mistake = maildir_uidl_parse(span_of(config->uidl_format), &parsed);
+    if (mistake != NULL)
+        return config_reader_fail(reader, file->lines[format - keys], "uidl-format = \"%.60s\" %s",
+                                  config->uidl_format, mistake) == 0;
+    if (config->maildir_mounted[0] != '\0' &&
+        (config->maildir_mounted[0] != '/' ||
+         strlen(config->maildir_mounted) > MAILDIR_PATH_BYTES - 1))
+        return config_reader_fail(reader, file->lines[mounted - keys],
+                                  "maildir-mounted = \"%.60s\" is no path of a folder; write one "
+                                  "that begins with / and has at most %d characters",
+                                  config->maildir_mounted, MAILDIR_PATH_BYTES - 1) == 0;
+    return true;
 }
 
 /* Takes the values of `text` into the reader's config; libconfuse's own memory is given back. */

@@ -6,6 +6,8 @@
 #ifndef RINGPOST_CORE_CONFIG_H
 #define RINGPOST_CORE_CONFIG_H
 
+#include "storage/maildir.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -16,6 +18,9 @@
 #define CONFIG_LISTENERS_MAX 64
 #define CONFIG_TLS_MAX       256
 #define CONFIG_TLS_HOSTS_MAX 8
+
+/* How users' mail is kept, unless the passwd-file says otherwise of one. */
+enum config_driver { CONFIG_DRIVER_NATIVE, CONFIG_DRIVER_MAILDIR };
 
 enum config_plaintext { CONFIG_PLAINTEXT_NEVER, CONFIG_PLAINTEXT_LOCAL, CONFIG_PLAINTEXT_ALWAYS };
 
@@ -68,9 +73,15 @@ struct config_tls {
 
 struct config {
     char path[4096];
-    char store[4096];       /* store, default "/var/lib/ringpost" */
-    char passwd_file[4096]; /* passwd-file, default "/etc/ringpost/passwd" */
-    uint32_t shards;        /* shards, default 0: one for each core of the affinity mask */
+    char store[4096];           /* store, default "/var/lib/ringpost" */
+    char passwd_file[4096];     /* passwd-file, default "/etc/ringpost/passwd" */
+    enum config_driver driver;  /* driver, default native */
+    char maildir[4096];         /* maildir, a template, default "~/Maildir" */
+    char maildir_mounted[4096]; /* maildir-mounted, default "": a missing one is a fault */
+    bool maildir_move_new;      /* maildir-move-new, default false */
+    bool maildir_mark_seen;     /* maildir-mark-seen, default false */
+    char uidl_format[4096];     /* uidl-format, of Maildirs, default "dovecot" */
+    uint32_t shards;            /* shards, default 0: one for each core of the affinity mask */
     enum config_plaintext plaintext_login; /* plaintext-login, default local */
     bool apop;                             /* apop, default false: needs {PLAIN} passwords */
     bool last;                             /* last, default false */

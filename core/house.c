@@ -4,6 +4,7 @@
 
 #include "core/delivery_queue.h"
 #include "core/listener.h"
+#include "core/maildir_place.h"
 #include "core/shard.h"
 #include "core/store.h"
 #include "core/tls_context.h"
@@ -11,6 +12,7 @@
 #include "core/tls_watch.h"
 #include "proto/must.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -47,6 +49,7 @@ static bool read_tls(struct house *house, char *error, size_t error_bytes);
 static void log_stapling(const struct house *house, const struct tls_contexts *contexts);
 static struct tls_tickets *make_tickets(struct house *house, char *error, size_t error_bytes);
 static bool speaks_lmtp(const struct config *config);
+static bool open_outside(struct server *server, char *error, size_t error_bytes);
 static bool start_shards(struct house *house, int *sockets, char *error, size_t error_bytes);
 static void tell_all(struct house *house, const struct notice *what);
 static void reload_accounts(struct house *house);
@@ -107,6 +110,8 @@ bool house_start(struct house *house, char *error, size_t error_bytes)
     if (server->disk == NULL)
         return false;
     disk_posix_remember_checks(server->disk, config->check_cache_entries, config->check_cache_s);
+    if (!open_outside(server, error, error_bytes))
+        return false;
     if (made)
         log_now("store-made path=%s", config->store);
     if (gethostname(server->host_name, sizeof server->host_name - 1) != 0 ||
@@ -142,6 +147,30 @@ static bool speaks_lmtp(const struct config *config)
         if (config->listeners[i].protocol == CONFIG_PROTOCOL_LMTP)
             return true;
     return false;
+}
+
+/* Maildirs have a root of their own. */
+static bool open_outside(struct server *server, char *error, size_t error_bytes)
+{
+    struct config *config = &server->config;
+    server->outside = disk_posix_open("/");
+    if (server->outside == NULL) {
+        snprintf(error, error_bytes, "the root folder cannot be opened (%s)", strerror(errno));
+        return false;
+    }
+    maildir_place_resolve(config->maildir);
+    maildir_place_resolve(config->maildir_mounted);
+    server->maildir = (struct maildir_settings){
+        .move_new = config->maildir_move_new,
+        .mark_seen = config->maildir_mark_seen,
+        .mounted = config->maildir_mounted + (config->maildir_mounted[0] == '/'),
+        .messages_max = config->messages_max,
+    };
+    /* The configuration has been checked, and the links behind a path may have made it longer. */
+    if (strlen(server->maildir.mounted) >= MAILDIR_PATH_BYTES)
+        server->maildir.mounted = "";
+    must(maildir_uidl_parse(span_of(config->uidl_format), &server->maildir.uidl) == NULL);
+    return true;
 }
 
 /* All listening sockets are there before the first shard accepts. `sockets` has a row of listeners
@@ -362,6 +391,8 @@ void house_free(struct house **place)
             listener_forget_path(&server->config.listeners[i]);
     if (server->disk != NULL)
         disk_posix_close(&server->disk);
+    if (server->outside != NULL)
+        disk_posix_close(&server->outside);
     connection_limit_free(&server->connection_limit);
     accounts_free(&house->accounts);
     if (house->ring.uring.ring_fd > 0)

@@ -48,6 +48,7 @@ void pop3_conn_answer(struct pop3_conn *pop3, const struct pop3_answer *answer)
     if (!pop3->conn.shut && conn_need_plan(&pop3->conn)) {
         pop3_steps_hand_over(pop3, answer);
         pop3_steps_run(pop3);
+        pop3_conn_all_sent(pop3);
     }
     conn_settle(&pop3->conn);
 }
@@ -58,6 +59,14 @@ void pop3_conn_close_mailbox(struct pop3_conn *pop3)
         return;
     pop3->mailbox_open = false;
     pop3->mailbox.driver->close(&pop3->mailbox, pop3->conn.shard->server->disk);
+}
+
+void pop3_conn_all_sent(struct pop3_conn *pop3)
+{
+    const struct conn *conn = &pop3->conn;
+    bool is_sent = conn->plan == NULL || plan_is_empty(conn->plan);
+    if (pop3->mailbox_open && conn->pending == 0 && is_sent && pop3->mailbox.driver->sent != NULL)
+        pop3->mailbox.driver->sent(&pop3->mailbox);
 }
 
 static void begin(struct conn *conn)
@@ -73,6 +82,7 @@ static void begin(struct conn *conn)
 static void run(struct conn *conn)
 {
     pop3_steps_run(pop3_conn_of(conn));
+    pop3_conn_all_sent(pop3_conn_of(conn));
 }
 
 static bool may_stay(const struct conn *conn)

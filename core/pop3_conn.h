@@ -44,6 +44,10 @@ struct span pop3_conn_timestamp(const struct pop3_conn *pop3, char text[POP3_TIM
 /* For pop3_request.c: hands the answer that a task has brought to the session and goes on. */
 void pop3_conn_answer(struct pop3_conn *pop3, const struct pop3_answer *answer);
 
+/* Lets the maildrop close what it held open for messages, where all of them have left and no task
+ * is using it. */
+void pop3_conn_all_sent(struct pop3_conn *pop3);
+
 /* Frees the maildrop for others; nothing where none is open. No task may be using it. */
 void pop3_conn_close_mailbox(struct pop3_conn *pop3);
 

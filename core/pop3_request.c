@@ -1,6 +1,7 @@
 /* pop3_request: finds the answers to what a session asks. */
 #include "core/pop3_request.h"
 
+#include "core/maildir_place.h"
 #include "core/pop3_log.h"
 #include "core/tls_stream.h"
 #include "proto/must.h"
@@ -12,6 +13,8 @@ static enum pop3_request_result request_auth(struct pop3_conn *pop3, struct pop3
 static enum pop3_request_result request_external(struct pop3_conn *pop3,
                                                  struct pop3_answer *answer);
 static enum pop3_request_result request_storage(struct pop3_conn *pop3, struct pop3_answer *answer);
+static bool choose_driver(struct pop3_conn *pop3);
+static struct disk *disk_of(const struct pop3_conn *pop3);
 static enum mail_result ask_storage(struct pop3_conn *pop3, const struct pop3_ask *ask,
                                     const struct disk_access *access, struct mail_fact *facts,
                                     struct pop3_answer *answer);
@@ -96,14 +99,13 @@ static enum pop3_request_result request_external(struct pop3_conn *pop3, struct 
 static enum pop3_request_result request_storage(struct pop3_conn *pop3, struct pop3_answer *answer)
 {
     struct shard *shard = pop3->conn.shard;
-    if (answer->kind == POP3_ASK_OPEN) {
-        pop3->mailbox.driver = &mailbox_native;
-        if (!users_folder(pop3_user_name(&pop3->session), pop3->path)) {
-            answer->result = MAIL_PERMANENT;
-            return POP3_REQUEST_ANSWERED;
-        }
+    if (answer->kind == POP3_ASK_OPEN && !choose_driver(pop3)) {
+        answer->result = MAIL_PERMANENT;
+        return POP3_REQUEST_ANSWERED;
     }
-    answer->result = ask_storage(pop3, &pop3->ask, &shard->access, shard->facts, answer);
+    pop3_conn_all_sent(pop3);
+    struct disk_access access = {disk_of(pop3), DISK_NOW, shard->access.scratch};
+    answer->result = ask_storage(pop3, &pop3->ask, &access, shard->facts, answer);
     if (answer->result == MAIL_DONE && answer->kind == POP3_ASK_OPEN)
         answer->result = give_marks(pop3, answer);
     if (answer->result != MAIL_LATER)
@@ -118,6 +120,33 @@ static enum pop3_request_result request_storage(struct pop3_conn *pop3, struct p
     }
     answer->result = MAIL_TEMPORARY;
     return POP3_REQUEST_ANSWERED;
+}
+
+/* The kind of a user's maildrop and where it is; false where he can have none. */
+static bool choose_driver(struct pop3_conn *pop3)
+{
+    _Static_assert(sizeof pop3->path >= MAILDIR_PATH_BYTES, "any maildrop's path fits");
+    const struct server *server = pop3->conn.shard->server;
+    struct span user = pop3_user_name(&pop3->session);
+    struct account account;
+    bool is_known = accounts_find(pop3->conn.shard->accounts, user, &account);
+    switch (maildir_place(&server->config, user, is_known ? &account : NULL, pop3->path)) {
+    case MAILDIR_PLACE_NATIVE:
+        pop3->mailbox.driver = &mailbox_native;
+        return users_folder(user, pop3->path);
+    case MAILDIR_PLACE_FOUND:
+        maildir_init(&pop3->mailbox, &server->maildir);
+        return true;
+    case MAILDIR_PLACE_BAD:
+        break;
+    }
+    return false;
+}
+
+static struct disk *disk_of(const struct pop3_conn *pop3)
+{
+    const struct server *server = pop3->conn.shard->server;
+    return pop3->mailbox.driver == &mailbox_maildir ? server->outside : server->disk;
 }
 
 /* The same for a shard that must not wait and for a worker that may. */
@@ -188,7 +217,7 @@ static void run_auth(struct job *job, const struct worker_lent *lent)
 static void run_storage(struct job *job, const struct worker_lent *lent)
 {
     struct pop3_task *task = task_of(job);
-    struct disk_access access = {task->pop3->conn.shard->server->disk, DISK_WAIT, lent->scratch};
+    struct disk_access access = {disk_of(task->pop3), DISK_WAIT, lent->scratch};
     task->answer = (struct pop3_answer){.kind = task->ask.kind};
     task->answer.result = ask_storage(task->pop3, &task->ask, &access, task->facts, &task->answer);
 }

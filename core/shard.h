@@ -32,6 +32,8 @@ struct tls_tickets;
 struct server {
     struct config config;
     struct disk *disk;
+    struct disk *outside; /* the root folder: for Maildirs, which are where they are */
+    struct maildir_settings maildir;
     struct worker_pool *disk_pool;
     struct worker_pool *hash_pool;
     struct delivery_queue *delivery_queue; /* NULL where no listener speaks LMTP */
