@@ -88,10 +88,16 @@ static enum mail_result take_lock(struct maildir_session *session, const struct 
     maildir_path(session->path, "", SPAN_LITERAL(MAILDIR_LOCK_NAME), path);
     enum disk_mode mode = access->patience == DISK_NOW ? DISK_READ_WRITE : DISK_CREATE;
     int lock = disk_open(access->disk, path, mode, access->patience);
+    if (lock < 0 && access->patience == DISK_NOW)
+        return MAIL_LATER;
     if (lock == -ENOENT)
-        return access->patience == DISK_NOW ? MAIL_LATER : missing(session, access);
-    if (lock < 0)
-        return maildir_result(lock);
+        return missing(session, access);
+    if (lock < 0) {
+        /* The folder of a mount that is not there is often another's, too. */
+        struct maildir_stamp stamp;
+        enum mail_result result = maildir_look(session, access, &stamp);
+        return result == MAIL_DONE ? maildir_result(lock) : result;
+    }
     session->lock = lock;
     int error = disk_lock(access->disk, lock, DISK_LOCK_SESSION, access->patience);
     return error < 0 ? maildir_result(error) : MAIL_DONE;

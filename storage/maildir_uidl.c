@@ -162,9 +162,10 @@ static const char *take_variable(struct span *text, struct variable *out_variabl
         return "has a width or offset above 99";
     for (char letter = peek(*text); letter == 'X' || letter == 'L' || letter == 'U';
          letter = peek(*text)) {
+        /* Dovecot acts on them in order, so that X undoes what came before. */
         variable.hexadecimal = variable.hexadecimal || letter == 'X';
-        variable.lower = variable.lower || letter == 'L';
-        variable.upper = variable.upper || letter == 'U';
+        variable.lower = letter == 'L';
+        variable.upper = letter == 'U';
         step(text);
     }
     variable.letter = step(text);

@@ -63,6 +63,7 @@ class Server:
         self.process = None
         self.open_files_max = None
         self.file_bytes_max = None
+        self.program = [RINGPOSTD]  # or what runs it as somebody else
         self.old_log = ""
         try:
             self.write_config()
@@ -145,7 +146,7 @@ class Server:
                 resource.setrlimit(resource.RLIMIT_FSIZE, (self.file_bytes_max, self.file_bytes_max))
 
         with open(self.log_path, "ab") as log:
-            self.process = subprocess.Popen([RINGPOSTD, "-c", self.config], stdin=subprocess.DEVNULL,
+            self.process = subprocess.Popen([*self.program, "-c", self.config], stdin=subprocess.DEVNULL,
                                             stdout=log, stderr=log, preexec_fn=limit)
         end = time.monotonic() + ANSWER_S
         while True:

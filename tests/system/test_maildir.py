@@ -1,0 +1,398 @@
+"""test_maildir: Maildirs that Ringpost serves beside a real Dovecot, deliveries and flag changes.
+
+The same UIDLs, the same sizes and the same bytes, whoever looked first; and whatever others do to a
+Maildir meanwhile, nobody gets a wrong message.
+"""
+import mailbox
+import os
+import re
+import threading
+import time
+
+from dovecot_server import MaildirTest
+from mails import MEAN, ORDINARY
+from ringpost_server import on_the_wire
+
+# What Dovecot itself sends otherwise than RFC 1939 wants: a first dot that it does not stuff, NUL,
+# and messages without a last line end.
+PLAIN = [(name, message) for name, message in MEAN
+         if message.endswith(b"\n") and b"\0" not in message and not message.startswith(b".")]
+
+
+def name_of(number):
+    return f"{1600000000 + number}.M{number}P7.host"
+
+
+def uidls(client):
+    return [line.split(b" ", 1)[1] for line in client.lines("UIDL")]
+
+
+def sizes(client):
+    return [int(line.split()[1]) for line in client.lines("LIST")]
+
+
+def everything(client):
+    """(UIDL, octets, message) of all messages, which must agree with each other."""
+    found = []
+    for number, (uidl, octets) in enumerate(zip(uidls(client), sizes(client)), 1):
+        first = client.ok(f"RETR {number}")
+        message = client.body()
+        assert first == b"+OK %d octets" % octets, (first, octets)
+        assert len(message) == octets, (len(message), octets)
+        found.append((uidl, octets, message))
+    return found
+
+
+class Beside(MaildirTest):
+    """With Dovecot on the same Maildir."""
+
+    def fill(self, server, messages, folder="new"):
+        for number, (_, message) in enumerate(messages):
+            info = ":2," if folder == "cur" else ""
+            server.put("alice", f"{folder}/{name_of(number)}{info}", message)
+
+    def test_mean_messages_as_they_are(self):
+        server = self.make_server()
+        self.fill(server, MEAN)
+        for _ in range(2):
+            client = server.client("alice")
+            found = everything(client)
+            self.assertEqual([message for _, _, message in found], [on_the_wire(mail) for _, mail in MEAN])
+            self.assertEqual(client.ok("STAT").split()[2], b"%d" % sum(octets for _, octets, _ in found))
+            client.quit()
+
+    def test_tops(self):
+        server = self.make_server()
+        self.fill(server, MEAN)
+        client = server.client("alice")
+        for number, (name, message) in enumerate(MEAN, 1):
+            wire = on_the_wire(message)
+            head = re.match(rb"(?s)(?:.*?\r\n)??\r\n", wire)
+            head = head.group() if head else wire
+            for lines in (0, 1, 3, 10**9):
+                client.ok(f"TOP {number} {lines}")
+                rest = wire[len(head):].split(b"\r\n")
+                body = b"".join(line + b"\r\n" for line in rest[:-1][:lines])
+                self.assertEqual(client.body(), head + body, (name, lines))
+        client.quit()
+
+    def test_the_same_as_dovecot_in_every_format(self):
+        formats = ["%08Xu%08Xv", "%v.%u", "%08Xv%08Xu", "%f", "%g", "%u", "%v-%u", "UID%u-%v", "%010u%5v",
+                   "%-4.4f%Xu", "%3.6f%UXv%u", "%XUv%u", "%LUf"]
+        words = {"%08Xu%08Xv": "dovecot", "%v.%u": "cyrus", "%08Xv%08Xu": "uw"}
+        for uidl_format in formats:
+            with self.subTest(uidl_format):
+                server = self.make_server(uidl_format=f'"{words.get(uidl_format, uidl_format)}"')
+                self.fill(server, PLAIN)
+                dovecot = self.make_dovecot(server, uidl_format=uidl_format)
+                theirs = dovecot.client("alice")
+                expected = everything(theirs)
+                theirs.quit()
+                ours = server.client("alice")
+                self.assertEqual(everything(ours), expected)
+                ours.quit()
+                dovecot.stop()
+                server.stop()
+
+    def test_uids_that_we_give_are_dovecots(self):
+        server = self.make_server()
+        dovecot = self.make_dovecot(server)
+        known = []
+        for turn, first in enumerate(((server, dovecot), (dovecot, server)) * 2):
+            for number in range(3):
+                server.put("alice", f"new/{name_of(10 * turn + number)}", b"turn %d, %d\n" % (turn, number))
+            seen = []
+            for each in first:
+                client = each.client("alice")
+                seen.append(uidls(client))
+                client.quit()
+            self.assertEqual(seen[0], seen[1], turn)
+            self.assertEqual(seen[0][:len(known)], known, "what was there keeps its UIDL")
+            known = seen[0]
+        self.assertEqual(len(set(known)), 12)
+        self.assertNotRegex(dovecot.log(), "(?i)error|corrupt|panic")
+        # All of it can be learnt again.
+        os.remove(server.maildir("alice", "ringpost-index"))
+        client = server.client("alice")
+        self.assertEqual(uidls(client), known)
+        client.quit()
+
+    def test_a_lock_of_dovecots_hides_new_mail_until_it_is_gone(self):
+        server = self.make_server()
+        server.put("alice", f"new/{name_of(1)}", b"one\n")
+        client = server.client("alice")
+        known = uidls(client)
+        client.quit()
+        lock = server.maildir("alice", "dovecot-uidlist.lock")
+        with open(lock, "w", encoding="utf-8"):
+            pass
+        server.put("alice", f"new/{name_of(2)}", b"two\n")
+        client = server.client("alice")
+        self.assertEqual(uidls(client), known)
+        client.quit()
+        os.utime(lock, (1600000000, 1600000000))
+        client = server.client("alice")
+        self.assertEqual(uidls(client)[:1], known)
+        self.assertEqual(client.count(), 2)
+        client.quit()
+        self.assertFalse(os.path.exists(lock))
+
+    def test_removals_are_seen_by_both(self):
+        server = self.make_server()
+        dovecot = self.make_dovecot(server)
+        self.fill(server, ORDINARY[:6])
+        theirs = dovecot.client("alice")
+        expected = everything(theirs)
+        theirs.ok("DELE 2")
+        theirs.quit()
+        ours = server.client("alice")
+        self.assertEqual(everything(ours), expected[:1] + expected[2:])
+        ours.ok("DELE 1")
+        ours.ok("DELE 5")
+        ours.quit()
+        theirs = dovecot.client("alice")
+        self.assertEqual(everything(theirs), expected[2:5])
+        theirs.quit()
+        self.assertEqual(len(os.listdir(server.maildir("alice", "cur"))), 3)
+        ours = server.client("alice")
+        ours.ok("DELE 1")
+        ours.close()
+        ours = server.client("alice")
+        self.assertEqual(ours.count(), 3, "without QUIT nothing is removed")
+        ours.quit()
+
+    def test_courier(self):
+        server = self.make_server(uidl_format="courier")
+        for number in range(3):
+            server.put("alice", f"cur/{name_of(number)}:2,S", b"Subject: %d\n\nText\n" % number)
+        with open(server.maildir("alice", "courierpop3dsizelist"), "w", encoding="utf-8") as file:
+            file.write(f"/2 8 1100000000\n{name_of(0)}:2, 20 5:1100000000\n{name_of(1)} 20 7:1000000000\n")
+        client = server.client("alice")
+        self.assertEqual(uidls(client), [b"UID5-1100000000", b"UID7-1000000000", name_of(2).encode()])
+        self.assertEqual([octets for _, octets, _ in everything(client)], [20] * 3)
+        client.quit()
+
+
+class Alone(MaildirTest):
+    """What others leave behind."""
+
+    def test_a_wrong_size_is_found_out_and_corrected(self):
+        server = self.make_server()
+        server.put("alice", "cur/1.h,W=99:2,", b"abc\n")
+        client = server.client("alice")
+        self.assertEqual(sizes(client), [99])
+        client.refused("RETR 1", b"[SYS/TEMP]")
+        client.quit()
+        client = server.client("alice")
+        self.assertEqual([octets for _, octets, _ in everything(client)], [5])
+        client.quit()
+
+    def test_damaged_uidlists(self):
+        lists = [b"", b"3 V1 N1", b"garbage\n", b"3 V1 N9\n5 :x\n5 :y\nzzz\n4 :" + name_of(1).encode() + b"\n",
+                 b"\0" * 5000, b"3 V1 N1 " + b"X" * 400000, b"1 7 1\n"]
+        for number, damaged in enumerate(lists):
+            with self.subTest(damaged[:40]):
+                server = self.make_server()
+                for each in range(3):
+                    server.put("alice", f"new/{name_of(each)}", b"%d\n" % each)
+                with open(server.maildir("alice", "dovecot-uidlist"), "wb") as file:
+                    file.write(damaged)
+                server.give_away(server.maildirs)
+                known = None
+                for _ in range(2):
+                    client = server.client("alice")
+                    found = everything(client)
+                    self.assertEqual([message for _, _, message in found], [b"0\r\n", b"1\r\n", b"2\r\n"])
+                    self.assertEqual(len({uidl for uidl, _, _ in found}), 3)
+                    self.assertIn(known, (None, found))
+                    known = found
+                    client.quit()
+                server.stop()
+
+    def test_what_cannot_be_read_fails_alone(self):
+        server = self.make_server(uidl_format="own")
+        secret = os.path.join(server.folder, "secret")
+        with open(secret, "w", encoding="utf-8") as file:
+            file.write("nobody may see this\n")
+        os.symlink(secret, server.maildir("alice", "cur", "1.link"))
+        os.mkfifo(server.maildir("alice", "cur", "2.pipe"))
+        os.mkdir(server.maildir("alice", "cur", "3.folder"))
+        os.chmod(server.put("alice", "cur/4.unreadable:2,", b"x\n"), 0)
+        os.chown(server.maildir("alice", "cur", "4.unreadable:2,"), 0, 0)
+        server.put("alice", "cur/5.good:2,", b"good\n")
+        client = server.client("alice")
+        self.assertEqual(uidls(client), [b"4.unreadable", b"5.good"])
+        client.refused("RETR 1", b"[SYS/PERM]")
+        self.assertEqual(client.retrieve(2), b"good\r\n")
+        client.quit()
+
+    def test_a_link_out_of_the_maildir_is_not_followed(self):
+        server = self.make_server(users=("alice", "eve"))
+        server.put("alice", "cur/1.h:2,", b"for alice\n")
+        os.rename(server.maildir("eve"), server.maildir("eve") + ".old")
+        os.symlink(server.maildir("alice"), server.maildir("eve"))
+        client = server.client()
+        client.ok("USER eve")
+        client.refused("PASS secret of eve", b"[SYS/PERM]")
+        os.remove(server.maildir("eve"))
+        os.rename(server.maildir("eve") + ".old", server.maildir("eve"))
+        os.rmdir(server.maildir("eve", "cur"))
+        os.symlink(server.maildir("alice", "cur"), server.maildir("eve", "cur"))
+        client.ok("USER eve")
+        client.refused("PASS secret of eve", b"[SYS/PERM]")
+        client.close()
+
+    def test_a_missing_mount_is_never_an_empty_maildrop(self):
+        server = self.make_server()
+        server.put("alice", "cur/1.h:2,", b"x\n")
+        os.rename(server.maildirs, server.maildirs + ".away")
+        client = server.client()
+        for make in (lambda: None, lambda: os.makedirs(server.maildirs),
+                     lambda: os.makedirs(server.maildir("alice"))):
+            make()
+            client.ok("USER alice")
+            client.refused("PASS secret of alice", b"[SYS/TEMP]")
+        client.close()
+
+    def test_a_user_without_a_maildir_where_the_mount_is_there(self):
+        server = self.make_server(users=("alice", "bob"), start=False)
+        server.settings["maildir_mounted"] = f'"{server.maildirs}"'
+        server.write_config()
+        os.rename(server.maildir("bob"), server.maildir("bob") + ".away")
+        server.start()
+        client = server.client()
+        client.ok("USER bob")
+        client.refused("PASS secret of bob", b"[SYS/TEMP]")
+        with open(os.path.join(server.maildirs, "ringpost-maildirs"), "w", encoding="utf-8"):
+            pass
+        client.log_in("bob")
+        self.assertEqual(client.count(), 0)
+        client.quit()
+
+    def test_one_session_at_a_time(self):
+        server = self.make_server()
+        client = server.client("alice")
+        other = server.client()
+        other.ok("USER alice")
+        other.refused("PASS secret of alice", b"[IN-USE]")
+        client.quit()
+        other.log_in("alice")
+        other.quit()
+
+    def test_users_say_where(self):
+        server = self.make_server(users=("alice", "bob", "carl", "../alice"), start=False)
+        server.settings["driver"] = "native"
+        server.settings["maildir"] = '"~/Maildir"'
+        server.write_config()
+        home = os.path.join(server.maildirs, "alice")
+        with open(server.passwd, "w", encoding="utf-8") as file:
+            file.write(f"alice:{{PLAIN}}secret of alice:::: {home}::\n".replace(": /", ":/"))
+            file.write(f"bob:{{PLAIN}}secret of bob::::{home}::userdb_mail=maildir:~/Maildir:INDEX=x foo=bar\n")
+            file.write(f"carl:{{PLAIN}}secret of carl::::{home}::ringpost_driver=maildir\n")
+            file.write("dora:{PLAIN}secret of dora::::::ringpost_driver=maildir\n")
+        server.put("alice", "cur/1.h:2,", b"x\n")
+        server.start()
+        for user, count in (("alice", 0), ("bob", 1), ("carl", 1)):
+            client = server.client(user)
+            self.assertEqual(client.count(), count, user)
+            client.quit()
+        client = server.client()
+        client.ok("USER dora")
+        client.refused("PASS secret of dora", b"[SYS/PERM]")
+        client.close()
+
+    def test_large_and_slow(self):
+        """A message that is larger than every buffer, to a client that reads slowly."""
+        server = self.make_server()
+        message = b"Subject: large\n\n" + b"".join(b".%07d of a large message\n" % i for i in range(400_000))
+        server.put("alice", "new/1.h", message)
+        server.put("alice", "new/2.h", b"small\n")
+        client = server.client("alice")
+        client.send(b"RETR 1\r\nRETR 2\r\nRETR 1\r\n")
+        time.sleep(0.3)
+        for expected in (message, b"small\n", message):
+            self.assertRegex(client.line(), rb"^\+OK \d+ octets$")
+            self.assertEqual(client.body(), on_the_wire(expected))
+        client.quit()
+
+    def test_a_changed_file_ends_the_connection_and_not_the_message(self):
+        server = self.make_server()
+        message = b"Subject: large\n\n" + b"x" * 70 + b"\n" * 40_000_000
+        path = server.put("alice", "new/1.h", message)
+        client = server.client("alice")
+        client.ok("RETR 1")
+        os.truncate(path, 1000)
+        self.assertFalse(client.rest().endswith(b"\r\n.\r\n"))
+        client.close()
+
+
+class Together(MaildirTest):
+    """Deliveries, flags and removals by Python's mailbox while sessions run."""
+
+    def test_nobody_gets_a_wrong_message(self):
+        server = self.make_server(shards=2)
+        stop = threading.Event()
+        failures = []
+        self.addCleanup(os.umask, os.umask(0o022))
+
+        def deliver():
+            box = mailbox.Maildir(server.maildir("alice"), create=False)
+            number = 0
+            while not stop.is_set() and number < 300:
+                key = box.add(b"Number: %d\n\n%d\n" % (number, number))
+                for folder in ("new", "cur"):
+                    path = server.maildir("alice", folder, key)
+                    if os.path.exists(path):
+                        os.chmod(path, 0o644)
+                number += 1
+                time.sleep(0.002)
+
+        def flag():
+            box = mailbox.Maildir(server.maildir("alice"), create=False)
+            while not stop.is_set():
+                for key in list(box.keys())[::3]:
+                    try:
+                        message = box[key]
+                        message.set_subdir("cur")
+                        message.set_flags("S" if "S" not in message.get_flags() else "F")
+                        old = box._lookup(key)
+                        os.rename(server.maildir("alice", old),
+                                  server.maildir("alice", "cur", f"{key}:2,{message.get_flags()}"))
+                    except (KeyError, FileNotFoundError):
+                        pass
+                time.sleep(0.001)
+
+        def run(function):
+            try:
+                function()
+            except BaseException as failure:  # pylint: disable=broad-except
+                failures.append(failure)
+
+        threads = [threading.Thread(target=run, args=(function,)) for function in (deliver, flag)]
+        for thread in threads:
+            thread.start()
+        known = {}
+        removed = set()
+        try:
+            turn = 0
+            while turn < 25 or (len(known) <= 20 and not failures):
+                turn += 1
+                client = server.client("alice")
+                found = uidls(client)
+                self.assertEqual(len(set(found)), len(found))
+                self.assertFalse(removed & set(found))
+                for number, uidl in enumerate(found[:20], 1):
+                    message = client.retrieve(number)
+                    self.assertEqual(known.setdefault(uidl, message), message)
+                self.assertEqual(len(set(known.values())), len(known))
+                if turn % 5 == 4 and len(found) > 10:
+                    for number in (1, 3, 5):
+                        client.ok(f"DELE {number}")
+                        removed.add(found[number - 1])
+                client.quit()
+        finally:
+            stop.set()
+            for thread in threads:
+                thread.join()
+        self.assertEqual(failures, [])
+        self.assertGreater(len(known), 20)
