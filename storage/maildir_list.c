@@ -1,8 +1,9 @@
 /* maildir_list: see maildir_list.h.
  *
- * The hash is the base's CRC32C: whoever can choose file names in a Maildir can read its mail, too,
- * so nobody needs to be kept from choosing names that collide. Sorting is a merge sort over numbers
- * of items, in memory of its own while it runs; what is in order already costs one look at each.
+ * The hash is of the base's CRC32C: whoever can choose file names in a Maildir can read its mail,
+ * too, so nobody needs to be kept from choosing names that collide. Sorting is a merge sort over
+ * numbers of items, in memory of its own while it runs; what is in order already costs one look at
+ * each.
  */
 #include "storage/maildir_list.h"
 
@@ -46,9 +47,11 @@ void maildir_list_clear(struct maildir_list *list)
         memset(list->slots, 0, ((size_t)list->slot_mask + 1) * sizeof *list->slots);
 }
 
+/* The sums of names that count up lie close together; the product spreads them. */
 static uint32_t hash_of(struct span base)
 {
-    return crc32c(0, base.bytes, base.length);
+    uint32_t hash = crc32c(0, base.bytes, base.length) * 0x9E3779B1;
+    return hash ^ hash >> 15;
 }
 
 bool maildir_list_add(struct maildir_list *list, struct span name, bool in_new)

@@ -52,6 +52,12 @@ Test(config, defaults)
     take(LISTENER);
     cr_expect_str_eq(config.store, "/var/lib/ringpost");
     cr_expect_str_eq(config.passwd_file, "/etc/ringpost/passwd");
+    cr_expect_eq(config.driver, CONFIG_DRIVER_NATIVE);
+    cr_expect_str_eq(config.maildir, "~/Maildir");
+    cr_expect_str_eq(config.maildir_mounted, "");
+    cr_expect_not(config.maildir_move_new);
+    cr_expect_not(config.maildir_mark_seen);
+    cr_expect_str_eq(config.uidl_format, "dovecot");
     cr_expect_eq(config.shards, 0);
     cr_expect_eq(config.plaintext_login, CONFIG_PLAINTEXT_LOCAL);
     cr_expect_not(config.apop);
@@ -216,6 +222,16 @@ Test(config, listeners_of_lmtp)
 
 Test(config, values_that_do_not_fit)
 {
+    refuse("driver = mbox\n" LISTENER, "FILE:1: driver = \"mbox\" is not known; write native or ");
+    refuse("\nmaildir = \"mail/%u\"\n" LISTENER,
+           "FILE:2: maildir = \"mail/%u\" must begin with /, ~ or %h; write maildir = ");
+    refuse("maildir = \"/mail\"\n" LISTENER,
+           "FILE:1: maildir = \"/mail\" is the same for every user; use %u, %n, %d or %h in it");
+    refuse(
+        "maildir-mounted = \"mail\"\n" LISTENER,
+        "FILE:1: maildir-mounted = \"mail\" is no path of a folder; write one that begins with /");
+    refuse("uidl-format = \"%m\"\n" LISTENER,
+           "FILE:1: uidl-format = \"%m\" has a variable that is not known; known are %u, %v, ");
     refuse("\nshards = four\n" LISTENER, "FILE:2: shards = \"four\" is not a whole number; write "
                                          "one from 0 to 1024");
     refuse("shards = -1\n" LISTENER, "FILE:1: shards = \"-1\" is not a whole number");
