@@ -116,9 +116,21 @@ static enum mail_result find(struct maildir_session *session, const struct disk_
     return result;
 }
 
-/* The file stays open until all that has been asked for is sent. */
-static void keep(struct maildir_session *session, int file)
+/* The file stays open until all that has been asked for is sent. What has no bytes takes no piece
+ * of a plan, so any number of them may be asked for before that. */
+static void give(struct maildir_session *session, int file, const struct maildir_size *size,
+                 struct mail_range *out_range)
 {
+    *out_range = (struct mail_range){.file = file,
+                                     .raw_bytes = size->raw_bytes,
+                                     .bytes = size->wire_bytes,
+                                     .octets = (uint32_t)size->octets,
+                                     .just_read = true,
+                                     .is_raw = true};
+    if (size->wire_bytes == 0) {
+        disk_close(session->disk, file);
+        return;
+    }
     must(session->sending_count < MAILDIR_SENDING_MAX);
     session->sending[session->sending_count++] = file;
 }
@@ -143,13 +155,7 @@ static enum mail_result body(struct mailbox *mailbox, const struct disk_access *
         disk_close(access->disk, message.file);
         return result;
     }
-    keep(session, message.file);
-    *out_range = (struct mail_range){.file = message.file,
-                                     .raw_bytes = size.raw_bytes,
-                                     .bytes = size.wire_bytes,
-                                     .octets = (uint32_t)size.octets,
-                                     .just_read = true,
-                                     .is_raw = true};
+    give(session, message.file, &size, out_range);
     return MAIL_DONE;
 }
 
@@ -167,13 +173,7 @@ static enum mail_result top(struct mailbox *mailbox, const struct disk_access *a
         disk_close(access->disk, message.file);
         return result;
     }
-    keep(session, message.file);
-    *out_range = (struct mail_range){.file = message.file,
-                                     .raw_bytes = size.raw_bytes,
-                                     .bytes = size.wire_bytes,
-                                     .octets = (uint32_t)size.octets,
-                                     .just_read = true,
-                                     .is_raw = true};
+    give(session, message.file, &size, out_range);
     return MAIL_DONE;
 }
 

@@ -12,6 +12,7 @@ import time
 from dovecot_server import MaildirTest
 from mails import MEAN, ORDINARY
 from ringpost_server import on_the_wire
+from tls_client import TlsTest
 
 # What Dovecot itself sends otherwise than RFC 1939 wants: a first dot that it does not stuff, NUL,
 # and messages without a last line end.
@@ -77,13 +78,12 @@ class Beside(MaildirTest):
         client.quit()
 
     def test_the_same_as_dovecot_in_every_format(self):
-        formats = ["%08Xu%08Xv", "%v.%u", "%08Xv%08Xu", "%f", "%g", "%u", "%v-%u", "UID%u-%v", "%010u%5v",
-                   "%-4.4f%Xu", "%3.6f%UXv%u", "%XUv%u", "%LUf"]
-        words = {"%08Xu%08Xv": "dovecot", "%v.%u": "cyrus", "%08Xv%08Xu": "uw"}
+        formats = ["%08Xu%08Xv", "%v.%u", "%f", "%g", "UID%010u%5v-%-4.4f.%Xu", "%3.6f%UXv%u%XUv%LUf"]
+        words = {"%08Xu%08Xv": "dovecot", "%v.%u": "cyrus"}
         for uidl_format in formats:
             with self.subTest(uidl_format):
                 server = self.make_server(uidl_format=f'"{words.get(uidl_format, uidl_format)}"')
-                self.fill(server, PLAIN)
+                self.fill(server, PLAIN if uidl_format == formats[0] else ORDINARY[:5])
                 dovecot = self.make_dovecot(server, uidl_format=uidl_format)
                 theirs = dovecot.client("alice")
                 expected = everything(theirs)
@@ -315,6 +315,23 @@ class Alone(MaildirTest):
             self.assertEqual(client.body(), on_the_wire(expected))
         client.quit()
 
+    def test_pipelined(self):
+        """Far more than a plan holds, of the smallest messages and of others."""
+        server = self.make_server()
+        for number in range(40):
+            server.put("alice", f"new/{name_of(number)}", b"" if number % 2 else b"%d\n" % number * number * 99)
+        client = server.client("alice")
+        order = [1 + number * 7 % 40 for number in range(400)] + [2] * 900
+        client.send(b"".join(b"RETR %d\r\nTOP %d 0\r\n" % (number, number) for number in order))
+        for number in order:
+            message = b"" if (number - 1) % 2 else on_the_wire(b"%d\n" % (number - 1) * (number - 1) * 99)
+            self.assertEqual(client.line(), b"+OK %d octets" % len(message))
+            self.assertEqual(client.body(), message)
+            self.assertEqual(client.line(), b"+OK")
+            self.assertEqual(client.body(), message)
+        self.assertLess(len(os.listdir(f"/proc/{server.process.pid}/fd")), 60)
+        client.quit()
+
     def test_a_changed_file_ends_the_connection_and_not_the_message(self):
         server = self.make_server()
         message = b"Subject: large\n\n" + b"x" * 70 + b"\n" * 40_000_000
@@ -324,6 +341,30 @@ class Alone(MaildirTest):
         os.truncate(path, 1000)
         self.assertFalse(client.rest().endswith(b"\r\n.\r\n"))
         client.close()
+
+
+class Encrypted(TlsTest):
+    """The sender's other way, through records; needs neither Dovecot nor root."""
+
+    def test_everything_by_tls(self):
+        server = self.make_tls_server(start=False, driver="maildir")
+        server.settings["maildir"] = f'"{server.folder}/mail/%u"'
+        server.write_config()
+        for name in ("new", "cur", "tmp"):
+            os.makedirs(os.path.join(server.folder, "mail", "alice", name))
+        for number, (_, message) in enumerate(MEAN):
+            with open(os.path.join(server.folder, "mail", "alice", "new", name_of(number)), "wb") as file:
+                file.write(message)
+        server.start()
+        client = self.connect(server)
+        client.log_in("alice")
+        found = everything(client)
+        self.assertEqual([message for _, _, message in found], [on_the_wire(mail) for _, mail in MEAN])
+        client.send(b"".join(b"RETR %d\r\n" % number for number in range(1, len(MEAN) + 1)))
+        for _, message in MEAN:
+            client.line()
+            self.assertEqual(client.body(), on_the_wire(message))
+        client.quit()
 
 
 class Together(MaildirTest):

@@ -154,6 +154,26 @@ Test(maildir, a_told_size_that_is_wrong_is_found_out_and_corrected)
     maildir_box_close(&box);
 }
 
+/* No piece of a plan bounds how many of them are asked for at once. */
+Test(maildir, empty_messages_hold_no_file)
+{
+    struct mail_range range;
+    maildir_box_init(&box, "own");
+    maildir_box_put(&box, "new/1.h", "");
+    maildir_box_put(&box, "new/2.h", "\n");
+    maildir_box_open(&box, 2);
+    uint32_t files = fake_disk_open_files(box.disk);
+    for (int i = 0; i < 100; i++) {
+        cr_assert_eq(box.mailbox.driver->body(&box.mailbox, &box.now, 1, &range), MAIL_DONE);
+        cr_assert(range.is_raw && range.bytes == 0 && range.octets == 0);
+        cr_assert_eq(box.mailbox.driver->top(&box.mailbox, &box.now, 1, 5, &range), MAIL_DONE);
+    }
+    cr_assert_eq(fake_disk_open_files(box.disk), files);
+    cr_assert_eq(box.mailbox.driver->body(&box.mailbox, &box.now, 2, &range), MAIL_DONE);
+    cr_assert_eq(fake_disk_open_files(box.disk), files + 1);
+    maildir_box_close(&box);
+}
+
 Test(maildir, removal_unlinks_wherever_the_files_are)
 {
     maildir_box_init(&box, "own");
