@@ -36,6 +36,7 @@ static const struct config_key keys[] = {
     {"driver", CONFIG_KEY_CHOICE, AT(driver), 0, 0, CONFIG_DRIVER_NATIVE, "native maildir"},
     {"maildir", CONFIG_KEY_PATH, AT(maildir), 0, 0, 0, "~/Maildir"},
     {"maildir-mounted", CONFIG_KEY_PATH, AT(maildir_mounted), 0, 0, 0, ""},
+    {"maildir-control", CONFIG_KEY_PATH, AT(maildir_control), 0, 0, 0, ""},
     {"maildir-move-new", CONFIG_KEY_YES_NO, AT(maildir_move_new), 0, 0, false, NULL},
     {"maildir-mark-seen", CONFIG_KEY_YES_NO, AT(maildir_mark_seen), 0, 0, false, NULL},
     {"uidl-format", CONFIG_KEY_PATH, AT(uidl_format), 0, 0, 0, "dovecot"},
@@ -135,6 +136,17 @@ void config_free(struct config *config)
     config->tls_count = 0;
 }
 
+/* Whether a path may name a folder outside of the store; an empty one names none. */
+static bool is_folder(struct config_reader *reader, const struct config_key *key, const char *path)
+{
+    if (path[0] == '\0' || (path[0] == '/' && strlen(path) < MAILDIR_PATH_BYTES))
+        return true;
+    return config_reader_fail(reader, reader->file.lines[key - keys],
+                              "%s = \"%.60s\" is no path of a folder; write one that begins with / "
+                              "and has at most %d characters",
+                              key->name, path, MAILDIR_PATH_BYTES - 1) == 0;
+}
+
 /* What a template may hold is known where it is used. */
 static bool check_maildir(struct config_reader *reader)
 {
@@ -143,6 +155,7 @@ static bool check_maildir(struct config_reader *reader)
     const struct config_key *place = config_key_find(file, "maildir");
     const struct config_key *format = config_key_find(file, "uidl-format");
     const struct config_key *mounted = config_key_find(file, "maildir-mounted");
+    const struct config_key *control = config_key_find(file, "maildir-control");
     struct maildir_uidl_format parsed;
     const char *mistake = maildir_place_check(config->maildir);
     if (mistake != NULL)
@@ -152,14 +165,8 @@ static bool check_maildir(struct config_reader *reader)
     if (mistake != NULL)
         return config_reader_fail(reader, file->lines[format - keys], "uidl-format = \"%.60s\" %s",
                                   config->uidl_format, mistake) == 0;
-    if (config->maildir_mounted[0] != '\0' &&
-        (config->maildir_mounted[0] != '/' ||
-         strlen(config->maildir_mounted) > MAILDIR_PATH_BYTES - 1))
-        return config_reader_fail(reader, file->lines[mounted - keys],
-                                  "maildir-mounted = \"%.60s\" is no path of a folder; write one "
-                                  "that begins with / and has at most %d characters",
-                                  config->maildir_mounted, MAILDIR_PATH_BYTES - 1) == 0;
-    return true;
+    return is_folder(reader, mounted, config->maildir_mounted) &&
+           is_folder(reader, control, config->maildir_control);
 }
 
 /* Takes the values of `text` into the reader's config; libconfuse's own memory is given back. */

@@ -78,6 +78,7 @@ struct config {
     enum config_driver driver;  /* driver, default native */
     char maildir[4096];         /* maildir, a template, default "~/Maildir" */
     char maildir_mounted[4096]; /* maildir-mounted, default "": a missing one is a fault */
+    char maildir_control[4096]; /* maildir-control, default "": in each Maildir */
     bool maildir_move_new;      /* maildir-move-new, default false */
     bool maildir_mark_seen;     /* maildir-mark-seen, default false */
     char uidl_format[4096];     /* uidl-format, of Maildirs, default "dovecot" */

@@ -160,15 +160,23 @@ static bool open_outside(struct server *server, char *error, size_t error_bytes)
     }
     maildir_place_resolve(config->maildir);
     maildir_place_resolve(config->maildir_mounted);
+    maildir_place_resolve(config->maildir_control);
     server->maildir = (struct maildir_settings){
         .move_new = config->maildir_move_new,
         .mark_seen = config->maildir_mark_seen,
         .mounted = config->maildir_mounted + (config->maildir_mounted[0] == '/'),
+        .control = config->maildir_control + (config->maildir_control[0] == '/'),
         .messages_max = config->messages_max,
     };
-    /* The configuration has been checked, and the links behind a path may have made it longer. */
-    if (strlen(server->maildir.mounted) >= MAILDIR_PATH_BYTES)
-        server->maildir.mounted = "";
+    /* The links behind a path may have made it longer than it was when it was checked. */
+    if (strlen(server->maildir.mounted) >= MAILDIR_PATH_BYTES ||
+        strlen(server->maildir.control) >= MAILDIR_PATH_BYTES) {
+        snprintf(error, error_bytes,
+                 "maildir-mounted or maildir-control has more than %d characters, its symbolic "
+                 "links followed; use a shorter path",
+                 MAILDIR_PATH_BYTES - 1);
+        return false;
+    }
     must(maildir_uidl_parse(span_of(config->uidl_format), &server->maildir.uidl) == NULL);
     return true;
 }

@@ -13,9 +13,10 @@
 #include "storage/maildir_index.h"
 #include "storage/maildir_uidl.h"
 
-/* Beside `new`, `cur` and `tmp`. */
-#define MAILDIR_LOCK_NAME  "ringpost-lock"
-#define MAILDIR_INDEX_NAME "ringpost-index"
+/* Our own files: beside `new`, `cur` and `tmp`, or in the control folder. */
+#define MAILDIR_LOCK_NAME      "ringpost-lock"
+#define MAILDIR_INDEX_NAME     "ringpost-index"
+#define MAILDIR_NEW_INDEX_NAME "ringpost-index.new"
 
 /* A folder with this file in it says that its file system is mounted: a Maildir that is missing
  * below is an empty one then, else a fault. */
@@ -33,6 +34,8 @@ struct maildir_settings {
     bool mark_seen;        /* the flag S at RETR */
     const char *mounted;   /* folder of MAILDIR_SENTINEL, from the root; "": a missing Maildir is
                             * always a fault */
+    const char *control;   /* folder for our own files of all Maildirs, from the root; "": they are
+                            * in each */
     uint32_t messages_max; /* a fuller one is MAIL_TOO_BIG */
 };
 

@@ -102,7 +102,9 @@ enum mail_result maildir_foreign_assign(struct maildir_session *session,
         return MAIL_DONE;
     int lock;
     enum mail_result result = take_lock(session, access, &lock);
-    if (result == MAIL_IN_USE) {
+    /* Where we are not meant to write, they come when Dovecot has seen them. */
+    bool is_read_only = result == MAIL_PERMANENT && session->settings->control[0] != '\0';
+    if (result == MAIL_IN_USE || is_read_only) {
         *out_is_whole = false;
         leave_needy_out(list);
         return MAIL_DONE;

@@ -17,8 +17,9 @@ const char *maildir_foreign_name(const struct maildir_uidl_format *format);
 enum mail_result maildir_foreign_read(struct maildir_session *session,
                                       const struct disk_access *access, struct maildir_list *list);
 
-/* Gives a UID to each item that has neither one nor a UIDL, durably. Where another holds the lock
- * those items are left out, and `out_is_whole` is false. Where the list is damaged they keep none.
+/* Gives a UID to each item that has neither one nor a UIDL, durably. Where another holds the lock,
+ * or where there is a control folder and the Maildir may not be written, those items are left out,
+ * and `out_is_whole` is false. Where the list is damaged they keep none.
  */
 enum mail_result maildir_foreign_assign(struct maildir_session *session,
                                         const struct disk_access *access, struct maildir_list *list,

@@ -12,8 +12,6 @@
 #include <errno.h>
 #include <string.h>
 
-#define NEW_INDEX_NAME MAILDIR_INDEX_NAME ".new"
-
 static enum mail_result take_lock(struct maildir_session *session,
                                   const struct disk_access *access);
 static enum mail_result load(struct maildir_session *session, const struct disk_access *access);
@@ -66,37 +64,47 @@ void maildir_close(struct maildir_session **session)
 }
 
 /* Whether a Maildir that is not there is an empty one: only where something says that its file
- * system is mounted. */
+ * system is mounted. Else `result` stands. */
 static enum mail_result missing(const struct maildir_session *session,
-                                const struct disk_access *access)
+                                const struct disk_access *access, enum mail_result result)
 {
     struct disk_facts facts;
     char path[MAILDIR_FILE_BYTES];
-    if (session->settings->mounted[0] == '\0')
-        return MAIL_TEMPORARY;
-    if (disk_look(access->disk, session->path, access->patience, &facts) != -ENOENT)
-        return MAIL_TEMPORARY;
+    if (session->settings->mounted[0] == '\0' ||
+        disk_look(access->disk, session->path, access->patience, &facts) != -ENOENT)
+        return result;
     maildir_path(session->settings->mounted, "", SPAN_LITERAL(MAILDIR_SENTINEL), path);
-    return disk_look(access->disk, path, access->patience, &facts) == 0 ? MAIL_DONE
-                                                                        : MAIL_TEMPORARY;
+    return disk_look(access->disk, path, access->patience, &facts) == 0 ? MAIL_DONE : result;
+}
+
+/* The handle of the lock's file, made where it is missing, or -errno. */
+static int open_lock(const struct maildir_session *session, const struct disk_access *access)
+{
+    char path[MAILDIR_FILE_BYTES];
+    maildir_own_path(session, MAILDIR_LOCK_NAME, path);
+    if (access->patience == DISK_NOW)
+        return disk_open(access->disk, path, DISK_READ_WRITE, DISK_NOW);
+    int lock = disk_open(access->disk, path, DISK_CREATE, DISK_WAIT);
+    if (lock != -ENOENT || session->settings->control[0] == '\0')
+        return lock;
+    char folder[MAILDIR_FILE_BYTES];
+    memcpy(folder, path, sizeof folder);
+    folder[strlen(session->settings->control) + sizeof "/xx" - 1] = '\0';
+    int error = disk_make_folder(access->disk, folder);
+    return error < 0 ? error : disk_open(access->disk, path, DISK_CREATE, DISK_WAIT);
 }
 
 /* Where it answers MAIL_DONE without a lock, there is no Maildir, and the user has no mail. */
 static enum mail_result take_lock(struct maildir_session *session, const struct disk_access *access)
 {
-    char path[MAILDIR_FILE_BYTES];
-    maildir_path(session->path, "", SPAN_LITERAL(MAILDIR_LOCK_NAME), path);
-    enum disk_mode mode = access->patience == DISK_NOW ? DISK_READ_WRITE : DISK_CREATE;
-    int lock = disk_open(access->disk, path, mode, access->patience);
+    int lock = open_lock(session, access);
     if (lock < 0 && access->patience == DISK_NOW)
         return MAIL_LATER;
-    if (lock == -ENOENT)
-        return missing(session, access);
     if (lock < 0) {
         /* The folder of a mount that is not there is often another's, too. */
         struct maildir_stamp stamp;
         enum mail_result result = maildir_look(session, access, &stamp);
-        return result == MAIL_DONE ? maildir_result(lock) : result;
+        return result == MAIL_DONE ? maildir_result(lock) : missing(session, access, result);
     }
     session->lock = lock;
     int error = disk_lock(access->disk, lock, DISK_LOCK_SESSION, access->patience);
@@ -111,8 +119,8 @@ static enum mail_result load(struct maildir_session *session, const struct disk_
     struct maildir_index_header header;
     enum mail_result result = maildir_look(session, access, &stamp);
     if (result != MAIL_DONE)
-        return result;
-    maildir_path(session->path, "", SPAN_LITERAL(MAILDIR_INDEX_NAME), path);
+        return access->patience == DISK_NOW ? MAIL_LATER : missing(session, access, result);
+    maildir_own_path(session, MAILDIR_INDEX_NAME, path);
     int index = disk_open(access->disk, path, DISK_READ_WRITE, access->patience);
     bool is_there = index >= 0 &&
                     disk_read(access->disk, index, bytes, sizeof bytes, 0, access->patience) ==
@@ -212,8 +220,8 @@ static void save(struct maildir_session *session, const struct disk_access *acce
                  const struct maildir_index_header *old, int old_file)
 {
     char path[MAILDIR_FILE_BYTES], new_path[MAILDIR_FILE_BYTES];
-    maildir_path(session->path, "", SPAN_LITERAL(MAILDIR_INDEX_NAME), path);
-    maildir_path(session->path, "", SPAN_LITERAL(NEW_INDEX_NAME), new_path);
+    maildir_own_path(session, MAILDIR_INDEX_NAME, path);
+    maildir_own_path(session, MAILDIR_NEW_INDEX_NAME, new_path);
     int file = old_file;
     int error = 0;
     if (old != NULL && !has_changed(old, &session->header)) {

@@ -40,6 +40,26 @@ void maildir_path(const char *path, const char *folder, struct span name,
     out_path[length + name.length] = '\0';
 }
 
+void maildir_own_path(const struct maildir_session *session, const char *name,
+                      char out_path[MAILDIR_FILE_BYTES])
+{
+    const char *control = session->settings->control;
+    if (control[0] == '\0') {
+        maildir_path(session->path, "", span_of(name), out_path);
+        return;
+    }
+    char own[MAILDIR_UIDL_HASH_BYTES + 1 + sizeof MAILDIR_NEW_INDEX_NAME];
+    char hash[MAIL_UIDL_MAX], folder[3] = "";
+    size_t length = maildir_uidl_hash(span_of(session->path), hash);
+    size_t name_length = strlen(name);
+    must(length + 1 + name_length <= sizeof own);
+    memcpy(folder, hash, 2);
+    memcpy(own, hash, length);
+    own[length++] = '-';
+    memcpy(own + length, name, name_length);
+    maildir_path(control, folder, (struct span){own, length + name_length}, out_path);
+}
+
 enum mail_result maildir_result(int64_t error)
 {
     switch (error) {
@@ -161,7 +181,7 @@ static enum mail_result index_is_damaged(struct maildir_session *session,
     if (access->patience == DISK_NOW)
         return MAIL_LATER;
     char path[MAILDIR_FILE_BYTES];
-    maildir_path(session->path, "", SPAN_LITERAL(MAILDIR_INDEX_NAME), path);
+    maildir_own_path(session, MAILDIR_INDEX_NAME, path);
     (void)disk_remove(access->disk, path);
     return MAIL_TEMPORARY;
 }

@@ -32,6 +32,12 @@ struct maildir_session {
 void maildir_path(const char *path, const char *folder, struct span name,
                   char out_path[MAILDIR_FILE_BYTES]);
 
+/* The path of one of our own files, MAILDIR_LOCK_NAME and so on: in the Maildir; or in the control
+ * folder as xx/HASH-NAME, by the MAILDIR_UIDL_HASH_BYTES digits of the Maildir's path, of which the
+ * first two are xx. */
+void maildir_own_path(const struct maildir_session *session, const char *name,
+                      char out_path[MAILDIR_FILE_BYTES]);
+
 /* How a request ended by an error of the port. */
 enum mail_result maildir_result(int64_t error);
 

@@ -49,7 +49,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
 {
     if (count == 0)
         return 0;
-    struct maildir_settings settings = {.mounted = "", .messages_max = 100};
+    struct maildir_settings settings = {.mounted = "", .control = "", .messages_max = 100};
     const char *format = formats[bytes[0] >> 1 & 3];
     must(maildir_uidl_parse(span_of(format), &settings.uidl) == NULL);
     struct disk *disk = fake_disk_make();

@@ -26,6 +26,7 @@ void maildir_box_init(struct maildir_box *box, const char *format)
     box->now = fake_disk_access(box->disk, DISK_NOW);
     box->wait = fake_disk_access(box->disk, DISK_WAIT);
     box->settings.mounted = "";
+    box->settings.control = "";
     box->settings.messages_max = 1000;
     cr_assert_null(maildir_uidl_parse(span_of(format), &box->settings.uidl));
     static const char *const folders[] = {"new", "cur", "tmp"};

@@ -301,6 +301,32 @@ class Alone(MaildirTest):
         client.refused("PASS secret of dora", b"[SYS/PERM]")
         client.close()
 
+    def test_a_maildir_that_may_only_be_read(self):
+        server = self.make_server(start=False, uidl_format="own")
+        control = os.path.join(server.folder, "control")
+        os.mkdir(control)
+        server.give_away(control)
+        server.settings["maildir_control"] = f'"{control}"'
+        server.write_config()
+        server.put("alice", "cur/1.h:2,", b"one\n")
+        for name in ("new", "cur", "."):
+            os.chmod(server.maildir("alice", name), 0o555)
+        server.start()
+        for _ in range(2):
+            client = server.client("alice")
+            self.assertEqual(everything(client), [(b"1.h", 5, b"one\r\n")])
+            client.ok("DELE 1")
+            client.refused("QUIT", b"[SYS/PERM] Nothing was removed.")
+            client.close()
+        self.assertEqual(sorted(os.listdir(server.maildir("alice"))), ["cur", "new", "tmp"])
+        server.stop()
+        server.settings["uidl_format"] = "dovecot"
+        server.write_config()
+        server.start()
+        client = server.client("alice")
+        self.assertEqual(client.count(), 0, "Dovecot has not seen it")
+        client.quit()
+
     def test_large_and_slow(self):
         """A message that is larger than every buffer, to a client that reads slowly."""
         server = self.make_server()

@@ -55,6 +55,7 @@ Test(config, defaults)
     cr_expect_eq(config.driver, CONFIG_DRIVER_NATIVE);
     cr_expect_str_eq(config.maildir, "~/Maildir");
     cr_expect_str_eq(config.maildir_mounted, "");
+    cr_expect_str_eq(config.maildir_control, "");
     cr_expect_not(config.maildir_move_new);
     cr_expect_not(config.maildir_mark_seen);
     cr_expect_str_eq(config.uidl_format, "dovecot");

@@ -265,6 +265,36 @@ Test(maildir, what_is_missing_is_a_fault_unless_the_mount_says_otherwise)
     cr_assert_eq(fake_disk_blocks(box.disk), 0);
 }
 
+/* A Maildir that we may not write in: our files lie elsewhere. */
+Test(maildir, our_own_files_may_lie_in_a_control_folder)
+{
+    bool waited;
+    maildir_box_init(&box, "own");
+    box.settings.control = "var/control";
+    maildir_box_put(&box, "cur/1.h:2,", "abc\n");
+    maildir_box_settle(&box);
+    cr_assert_eq(maildir_box_try(&box, &waited), MAIL_TEMPORARY, "the folder is missing");
+    fake_disk_put(box.disk, "var/control/x", "", 0);
+    maildir_box_open(&box, 1);
+    struct mailbox other;
+    struct mail_view view;
+    maildir_init(&other, &box.settings);
+    cr_assert_eq(other.driver->open(&other, &box.now, MAILDIR_BOX_PATH, &view), MAIL_IN_USE);
+    cr_assert_eq(other.driver->open(&other, &box.wait, "mail/ann/Maildir", &view), MAIL_TEMPORARY);
+    maildir_box_close(&box);
+    cr_assert_eq(maildir_box_try(&box, &waited), MAIL_DONE);
+    cr_assert(!waited);
+    maildir_box_expect(&box, 1, 5, "1.h");
+    maildir_box_close(&box);
+    cr_assert(!maildir_box_has(&box, "ringpost-lock") && !maildir_box_has(&box, "ringpost-index"));
+    box.settings.mounted = "mail";
+    fake_disk_put(box.disk, "mail/" MAILDIR_SENTINEL, "", 0);
+    cr_assert_eq(other.driver->open(&other, &box.wait, "mail/ann/Maildir", &view), MAIL_DONE);
+    cr_assert_eq(view.count, 0);
+    other.driver->close(&other, box.disk);
+    cr_assert_eq(fake_disk_open_files(box.disk), 0);
+}
+
 /* At every operation, also of the first session: no leak, no wrong answer, and the next is whole.
  */
 Test(maildir, every_fault_of_an_opening_is_survived)

@@ -377,6 +377,32 @@ Test(pop3, retr_of_neighbours_is_one_piece)
     cr_assert(plan.pieces[0].range.offset == 1000 && plan.pieces[0].range.bytes == 150);
 }
 
+/* The file of a Maildir is not in the form of an answer: what is missing is said around it. */
+Test(pop3, retr_of_a_raw_message_has_its_frame_said)
+{
+    struct mail_range raw = {
+        .file = 5, .raw_bytes = 90, .bytes = 101, .octets = 100, .is_raw = true};
+    log_in(1, 100);
+    say("RETR 1");
+    answer((struct pop3_answer){.kind = POP3_ASK_BODY, .range = raw});
+    cr_assert(said("+OK 100 octets\r\n.\r\n"));
+    cr_assert(plan.piece_count == 3 && plan.pieces[1].range.is_raw);
+    cr_assert(plan.pieces[0].range.bytes == 16 && plan.pieces[2].range.bytes == 3);
+    say("TOP 1 0");
+    answer((struct pop3_answer){.kind = POP3_ASK_TOP, .range = raw});
+    cr_assert(said("+OK\r\n.\r\n") && plan.piece_count == 3);
+    raw.bytes = raw.octets = raw.raw_bytes = 0;
+    say("RETR 1");
+    answer((struct pop3_answer){.kind = POP3_ASK_BODY, .range = raw});
+    cr_assert(said("+OK 0 octets\r\n.\r\n") && plan.piece_count == 1);
+    plan_init(&plan);
+    raw.bytes = 101;
+    plan_range(&plan, raw);
+    raw.offset = 101;
+    plan_range(&plan, raw);
+    cr_assert(plan.piece_count == 2, "each has an end of its own");
+}
+
 Test(pop3, listing_asks_for_windows)
 {
     log_in(200, 200);
