@@ -5,6 +5,7 @@
 #include "core/delivery_limits.h"
 #include "core/lmtp_head.h"
 #include "core/lmtp_log.h"
+#include "core/maildir_place.h"
 #include "proto/must.h"
 
 #include <string.h>
@@ -59,7 +60,13 @@ static enum lmtp_recipient_result judge(struct lmtp_conn *lmtp, struct lmtp_reci
     struct span address = lmtp->ask.recipient.address;
     struct account account;
     must(user.length <= sizeof recipient->user && address.length <= sizeof recipient->address);
-    if (!accounts_find(shard->accounts, user, &account) || !users_folder(user, recipient->path))
+    _Static_assert(sizeof recipient->path >= MAILDIR_PATH_BYTES, "any maildrop's path fits");
+    if (!accounts_find(shard->accounts, user, &account))
+        return LMTP_RECIPIENT_UNKNOWN;
+    /* His mail is in a Maildir, which nothing is delivered into here: the store would hide it. */
+    if (maildir_place(config, user, &account, recipient->path) != MAILDIR_PLACE_NATIVE)
+        return LMTP_RECIPIENT_TEMPORARY;
+    if (!users_folder(user, recipient->path))
         return LMTP_RECIPIENT_UNKNOWN;
     const struct delivery_limits limits = delivery_limits_of(config, &account);
     recipient->next = recipient->left = recipient->right = recipient->same = NULL;

@@ -10,6 +10,7 @@ import threading
 import time
 
 from dovecot_server import MaildirTest
+from lmtp_client import LmtpTest
 from mails import MEAN, ORDINARY
 from ringpost_server import on_the_wire
 from tls_client import TlsTest
@@ -367,6 +368,21 @@ class Alone(MaildirTest):
         os.truncate(path, 1000)
         self.assertFalse(client.rest().endswith(b"\r\n.\r\n"))
         client.close()
+
+
+class Incoming(LmtpTest):
+    """Mail for a user with a Maildir is delivered by others; it must not disappear in the store."""
+
+    def test_lmtp_does_not_deliver_into_the_store(self):
+        server = self.make_lmtp_server(start=False)
+        with open(server.passwd, "w", encoding="utf-8") as file:
+            file.write("alice:{PLAIN}secret of alice::::/nowhere::userdb_mail=maildir:~/Maildir\n")
+            file.write("bob:{PLAIN}secret of bob::::::\n")
+        server.start()
+        client = self.client_of(server)
+        client.send(b"MAIL FROM:<>\r\nRCPT TO:<alice@example.org>\r\nRCPT TO:<bob@example.org>\r\n")
+        answers = [client.answer()[:3] for _ in range(3)]
+        self.assertEqual(answers, [b"250", b"451", b"250"])
 
 
 class Encrypted(TlsTest):
