@@ -329,6 +329,14 @@ static bool choose(const struct maildir_list *list, bool all, struct maildir_lis
     return maildir_list_sort(out_some);
 }
 
+/* Above all UIDs that messages have, also where the list that gave them is lost. */
+static void raise_next_uid(const struct maildir_list *list, struct dovecot_uidlist *header)
+{
+    for (uint32_t i = 0; i < list->count; i++)
+        if (list->items[i].uid >= header->next_uid && list->items[i].uid < UINT32_MAX)
+            header->next_uid = list->items[i].uid + 1;
+}
+
 /* Appends to the list, or writes it anew into the lock file. */
 static enum mail_result give_uids(struct maildir_session *session, const struct disk_access *access,
                                   struct maildir_list *list, struct found *found, int lock,
@@ -342,6 +350,7 @@ static enum mail_result give_uids(struct maildir_session *session, const struct 
     if (!found->is_there)
         *header = (struct dovecot_uidlist){
             .uid_validity = (uint32_t)(disk_time_ns(access->disk) / NS_PER_S + 1), .next_uid = 1};
+    raise_next_uid(list, header);
     struct maildir_list some;
     struct writer writer = {.access = access, .file = is_new ? lock : -1};
     int error = choose(list, is_new, &some) ? 0 : -ENOMEM;
