@@ -96,7 +96,7 @@ static void leave_needy_out(struct maildir_list *list)
 
 enum mail_result maildir_foreign_assign(struct maildir_session *session,
                                         const struct disk_access *access, struct maildir_list *list,
-                                        bool *out_is_whole)
+                                        struct maildir_stamp *stamp, bool *out_is_whole)
 {
     if (count_needy(list) == 0)
         return MAIL_DONE;
@@ -120,6 +120,13 @@ enum mail_result maildir_foreign_assign(struct maildir_session *session,
     disk_close(access->disk, lock);
     if (!is_renamed) {
         char path[MAILDIR_FILE_BYTES];
+        struct disk_facts facts;
+        maildir_path(session->path, "", SPAN_LITERAL(DOVECOT_NAME), path);
+        if (result == MAIL_DONE && disk_look(access->disk, path, access->patience, &facts) == 0) {
+            stamp->list_ns = facts.modified_ns;
+            stamp->list_bytes = facts.bytes;
+            stamp->list_inode = facts.inode;
+        }
         maildir_path(session->path, "", SPAN_LITERAL(LOCK_NAME), path);
         (void)disk_remove(access->disk, path);
     }

@@ -19,10 +19,11 @@ enum mail_result maildir_foreign_read(struct maildir_session *session,
 
 /* Gives a UID to each item that has neither one nor a UIDL, durably. Where another holds the lock,
  * or where there is a control folder and the Maildir may not be written, those items are left out,
- * and `out_is_whole` is false. Where the list is damaged they keep none.
+ * and `out_is_whole` is false. `stamp` learns what the list is like afterwards. Where the list is
+ * damaged they keep none.
  */
 enum mail_result maildir_foreign_assign(struct maildir_session *session,
                                         const struct disk_access *access, struct maildir_list *list,
-                                        bool *out_is_whole);
+                                        struct maildir_stamp *stamp, bool *out_is_whole);
 
 #endif

@@ -48,7 +48,7 @@ enum mail_result maildir_scan(struct maildir_session *session, const struct disk
     if (result == MAIL_DONE)
         result = maildir_foreign_read(session, access, list);
     if (result == MAIL_DONE && session->settings->uidl.needs_uid)
-        result = maildir_foreign_assign(session, access, list, out_is_whole);
+        result = maildir_foreign_assign(session, access, list, out_stamp, out_is_whole);
     if (result == MAIL_DONE)
         result = learn_sizes(session, access, list, out_is_whole);
     if (result != MAIL_DONE)

@@ -67,6 +67,21 @@ Test(maildir_foreign, new_mail_is_appended_as_it_was_delivered)
     cr_assert(!maildir_box_has(&box, "dovecot-uidlist.lock"));
 }
 
+Test(maildir_foreign, what_we_append_ourselves_is_known_to_the_next_session)
+{
+    bool waited;
+    maildir_box_init(&box, "dovecot");
+    maildir_box_put(&box, "new/1.h", "abc\n");
+    maildir_box_put(&box, "dovecot-uidlist", "3 V9 N2\n");
+    maildir_box_settle(&box);
+    maildir_box_open(&box, 1);
+    maildir_box_close(&box);
+    cr_assert_str_eq(lines(), "2 :1.h\n");
+    cr_assert_eq(maildir_box_try(&box, &waited), MAIL_DONE);
+    cr_assert(!waited);
+    maildir_box_close(&box);
+}
+
 Test(maildir_foreign, a_list_is_made_where_there_is_none)
 {
     maildir_box_init(&box, "cyrus");
