@@ -6,6 +6,7 @@
 #include "tools/command.h"
 
 #include "proto/must.h"
+#include "tools/progress.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -44,6 +45,37 @@ void run_fini(struct run *run)
         disk_posix_close(&run->access.disk);
     if (run->signals >= 0)
         close(run->signals);
+}
+
+const char *command_option(const struct run *run, const char *name)
+{
+    for (size_t i = 0; i < COMMAND_OPTIONS_MAX && run->command->options[i].name != NULL; i++) {
+        if (strcmp(run->command->options[i].name, name) == 0)
+            return run->options[i];
+    }
+    must(false);
+    return NULL;
+}
+
+void command_report(const struct run *run, const struct run_counts *counts)
+{
+    if (run->report != NULL)
+        *run->report = *counts;
+}
+
+const char *run_counts_text(const struct run_counts *counts, char out_text[RUN_COUNTS_BYTES])
+{
+    char count[PROGRESS_TEXT_BYTES], bytes[PROGRESS_TEXT_BYTES], known[PROGRESS_TEXT_BYTES],
+        skipped[PROGRESS_TEXT_BYTES], failed[PROGRESS_TEXT_BYTES];
+    snprintf(out_text, RUN_COUNTS_BYTES, "%s, %s; %s already there, %s skipped, %s failed",
+             progress_count_of(counts->messages, "message", count),
+             progress_bytes(counts->bytes, bytes), progress_count(counts->known, known),
+             progress_count(counts->skipped, skipped), progress_count(counts->failed, failed));
+    const size_t used = strlen(out_text);
+    if (counts->removed > 0)
+        snprintf(out_text + used, RUN_COUNTS_BYTES - used, ", %s removed",
+                 progress_count(counts->removed, count));
+    return out_text;
 }
 
 void command_say(const char *format, ...)

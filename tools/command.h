@@ -16,9 +16,22 @@
 
 #include <sys/types.h>
 
-#define COMMAND_OPTIONS_MAX 3
+#define COMMAND_OPTIONS_MAX 14
 #define COMMAND_REPEATS_MAX 16 /* as many hosts as a certificate can have */
 #define COMMAND_WORDS_MAX   3
+
+/* What a command has done so far, for a person who waits. */
+struct run_counts {
+    uint64_t messages, bytes; /* brought, or compared */
+    uint64_t known;           /* were there already */
+    uint64_t skipped;         /* left out as they should be */
+    uint64_t failed;          /* left out with a sentence; compared: different */
+    uint64_t removed;         /* were gone from where they came */
+};
+
+/* "3 messages, 26 octets; 1 already there, 2 skipped, 0 failed". Returns `out_text`. */
+#define RUN_COUNTS_BYTES 256
+const char *run_counts_text(const struct run_counts *counts, char out_text[RUN_COUNTS_BYTES]);
 
 /* How a command ended. `deliver` answers each as sysexits.h has it, the others as done, failed or
  * wrong. */
@@ -30,6 +43,7 @@ enum ending {
     ENDING_UNKNOWN_USER, /* no such user in the passwd-file */
     ENDING_TRY_AGAIN,    /* disk full, store not there, maildrop damaged: the mail must wait */
     ENDING_TOO_BIG,      /* the message is larger than the configuration allows */
+    ENDING_DIFFERS,      /* compared, and it is not the same */
 };
 
 struct run;
@@ -50,6 +64,7 @@ struct command {
     const char *summary;                                /* one line, for the overview */
     const char *help;                                   /* the rest, or NULL */
     bool has_sysexits;
+    bool differs; /* as diff(1) and cmp(1): 1 says "it differs", 2 that it could not be done */
     enum ending (*run)(struct run *run);
 };
 
@@ -73,12 +88,20 @@ struct run {
     int signals;               /* where SIGINT and SIGTERM arrive, or -1: they end the process */
     uid_t caller, owner;       /* differ where root works in somebody's store */
     gid_t caller_group, owner_group;
+    struct run_counts *report; /* shared with the process that waits for this one, or NULL */
     char scratch[DISK_SCRATCH_BYTES];
 };
 
 /* A run of nothing yet, and its end. */
 void run_init(struct run *run);
 void run_fini(struct run *run);
+
+/* The value of an option of the command, "" for one that has none, or NULL where it is not given.
+ */
+const char *command_option(const struct run *run, const char *name);
+
+/* Tells the process that waits for this one, if there is such, how far it is. */
+void command_report(const struct run *run, const struct run_counts *counts);
 
 /* One sentence to stderr; control bytes in it are shown as `?`. command_fail returns `ending`. */
 void command_say(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -13,6 +13,9 @@
 #include <string.h>
 #include <sysexits.h>
 
+/* Of a command's options the usage line shows at most so many. */
+#define USAGE_OPTIONS_MAX 3
+
 /* In the order of the overview. */
 static const struct command *const commands[] = {
     &command_user_add,
@@ -90,22 +93,25 @@ static int finish(const struct command *command, enum ending ending)
 static int exit_status(const struct command *command, enum ending ending)
 {
     const bool mail = command != NULL && command->has_sysexits;
+    const int failed = command != NULL && command->differs ? 2 : 1;
     switch (ending) {
     case ENDING_DONE:
         return 0;
+    case ENDING_DIFFERS:
+        return 1;
     case ENDING_FAILED:
-        return mail ? EX_TEMPFAIL : 1;
+        return mail ? EX_TEMPFAIL : failed;
     case ENDING_USAGE:
         return mail ? EX_USAGE : 2;
     case ENDING_CONFIG:
         /* Not EX_CONFIG, for which mail servers send the message back: it shall wait. */
         return mail ? EX_TEMPFAIL : 2;
     case ENDING_UNKNOWN_USER:
-        return mail ? EX_NOUSER : 1;
+        return mail ? EX_NOUSER : failed;
     case ENDING_TRY_AGAIN:
-        return mail ? EX_TEMPFAIL : 1;
+        return mail ? EX_TEMPFAIL : failed;
     case ENDING_TOO_BIG:
-        return mail ? EX_DATAERR : 1;
+        return mail ? EX_DATAERR : failed;
     }
     return 1;
 }
@@ -116,6 +122,11 @@ static void print_usage_line(const struct command *command)
            command->group != NULL ? " " : "", command->name);
     if (command->words[0] != '\0')
         printf(" %s", command->words);
+    /* With more, the help lists them. */
+    if (command->options[USAGE_OPTIONS_MAX].name != NULL) {
+        printf(" [OPTION]...\n");
+        return;
+    }
     for (size_t i = 0; i < COMMAND_OPTIONS_MAX && command->options[i].name != NULL; i++) {
         const struct command_option *option = &command->options[i];
         if (option->value != NULL)
