@@ -48,7 +48,7 @@ ALL_LDFLAGS := -Wl,-z,relro,-z,now
 endif
 ALL_CFLAGS += $(if $(COV),--coverage) $(CFLAGS)
 ALL_LDFLAGS += -pie $(if $(COV),--coverage) $(LDFLAGS)
-LDLIBS = $(WOLFSSL_LIBS) $(shell pkg-config --libs $(LIBRARIES)) -lpthread
+LDLIBS = $(WOLFSSL_LIBS) $(shell pkg-config --libs $(LIBRARIES)) -lpthread -ldl
 with_system := -D_GNU_SOURCE
 $(call objects,$(PROTO) $(STORAGE)): with_system :=
 
@@ -63,7 +63,9 @@ goals := $(or $(MAKECMDGOALS),all)
 ifneq ($(filter-out help deps demo check house fuzz format clean uninstall,$(goals)),)
 WOLFSSL_LIBS := $(shell tools/wolfssl --libs 2>/dev/null)
 ALL_CFLAGS += $(shell tools/wolfssl --cflags 2>/dev/null)
-ifeq ($(and $(WOLFSSL_LIBS),$(shell pkg-config --exists 'liburing >= 2.3' $(LIBRARIES) 2>/dev/null && echo yes)),)
+# Of libcurl only the headers: `ringpost` loads it when it is needed (docs/decisions/0014).
+ALL_CFLAGS += $(shell pkg-config --cflags libcurl 2>/dev/null)
+ifeq ($(and $(WOLFSSL_LIBS),$(shell pkg-config --exists 'liburing >= 2.3' libcurl $(LIBRARIES) 2>/dev/null && echo yes)),)
 $(error Libraries that Ringpost needs are missing: run "make deps")
 endif
 # Other flags than last time, or another compiler: everything is compiled again.

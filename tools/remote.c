@@ -1,0 +1,432 @@
+/* remote: POP3 to another server; see remote.h.
+ *
+ * libcurl's own way to fetch mail is not used: it makes a new session in silence when a connection
+ * is lost, in which a number may mean another message, and it spoils a message that is empty or
+ * begins with a dot that the server did not double.
+ */
+#include "tools/remote.h"
+
+#include "proto/dot.h"
+#include "tools/remote_login.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CONNECT_S 30L
+#define SILENCE_S 120
+
+/* An answer to LIST or UIDL: ten million messages. */
+#define LISTING_BYTES_MAX (1024u * 1024 * 1024)
+
+/* A whole answer in memory. */
+struct listing {
+    char *bytes;
+    size_t used, room;
+    bool failed;
+};
+
+static enum remote_result connect_to(struct remote *remote);
+static enum remote_result read_list(struct remote *remote);
+static enum remote_result read_uidls(struct remote *remote);
+static enum remote_result say(struct remote *remote, const char *command);
+static enum remote_result read_body(struct remote *remote, const struct remote_sink *sink,
+                                    uint64_t *out_octets);
+static enum remote_result explain(struct remote *remote, CURLcode code);
+static enum remote_result fail(struct remote *remote, const char *what, const char *advice);
+static bool next_line(struct span *text, uint64_t *out_number, struct span *out_rest);
+
+static void take_listing(void *owner, struct span bytes)
+{
+    struct listing *listing = owner;
+    if (listing->room - listing->used < bytes.length) {
+        const size_t room = listing->room * 2 + bytes.length + 4096;
+        char *larger = room < LISTING_BYTES_MAX ? realloc(listing->bytes, room) : NULL;
+        listing->failed = listing->failed || larger == NULL;
+        if (larger == NULL)
+            return;
+        listing->bytes = larger;
+        listing->room = room;
+    }
+    memcpy(listing->bytes + listing->used, bytes.bytes, bytes.length);
+    listing->used += bytes.length;
+}
+
+enum remote_result remote_open(struct remote *remote, const struct run *run,
+                               const struct remote_order *order, const char *user, const char *url)
+{
+    *remote = (struct remote){.run = run, .order = order, .url = url};
+    if (strncmp(url, "pop3://", 7) != 0 && strncmp(url, "pop3s://", 8) != 0) {
+        snprintf(remote->error, sizeof remote->error,
+                 "%.300s is no address of a POP3 server: write pop3s://HOST or pop3://HOST, with "
+                 ":PORT where it is another",
+                 url);
+        return REMOTE_FAILED;
+    }
+    const char *host = strstr(url, "://") + 3;
+    if (*host == '\0' || strpbrk(host, "/@?#") != NULL) {
+        snprintf(remote->error, sizeof remote->error,
+                 "%.300s must be a host alone, with :PORT where it is another: the user is given "
+                 "by --user, a password by --password-file",
+                 url);
+        return REMOTE_FAILED;
+    }
+    if (!remote_login_of(remote, user))
+        return REMOTE_FAILED;
+    enum remote_result result = connect_to(remote);
+    if (result == REMOTE_DONE)
+        result = read_list(remote);
+    if (result == REMOTE_DONE)
+        result = read_uidls(remote);
+    return result;
+}
+
+void remote_close(struct remote *remote)
+{
+    if (remote->easy != NULL)
+        remote->curl.easy_cleanup(remote->easy); /* says QUIT */
+    free(remote->messages);
+    free(remote->uidl_text);
+    password_wipe(remote->password, sizeof remote->password);
+    remote->easy = NULL;
+    remote->messages = NULL;
+    remote->uidl_text = NULL;
+    remote->count = 0;
+}
+
+enum remote_result remote_retrieve(struct remote *remote, const struct remote_message *message,
+                                   const struct remote_sink *sink)
+{
+    char command[32];
+    snprintf(command, sizeof command, "RETR %u\r\n", message->number);
+    enum remote_result result = say(remote, command);
+    uint64_t received = 0;
+    if (result == REMOTE_DONE)
+        result = read_body(remote, sink, &received);
+    /* A dot that is all there is, and was not doubled, looks like the end. The real end follows,
+     * and costs the connection when the next command is said. */
+    if (result == REMOTE_DONE && received == 0 && message->octets > 0 && message->octets <= 3)
+        sink->take(sink->owner, (struct span){".", 1});
+    return result;
+}
+
+enum remote_result remote_reopen(struct remote *remote)
+{
+    struct remote_message *messages = remote->messages;
+    char *uidl_text = remote->uidl_text;
+    const uint32_t count = remote->count;
+    const bool had_uidls = remote->has_uidls;
+    remote->curl.easy_cleanup(remote->easy);
+    remote->easy = NULL;
+    remote->messages = NULL;
+    remote->uidl_text = NULL;
+    remote->count = 0;
+    enum remote_result result = connect_to(remote);
+    if (result == REMOTE_DONE)
+        result = read_list(remote);
+    if (result == REMOTE_DONE)
+        result = read_uidls(remote);
+    bool same = result == REMOTE_DONE && remote->count >= count && had_uidls;
+    for (uint32_t i = 0; same && i < count; i++)
+        same = remote->messages[i].number == messages[i].number &&
+               span_equal(remote->messages[i].uidl, messages[i].uidl);
+    if (result == REMOTE_DONE && !same) {
+        snprintf(remote->error, sizeof remote->error,
+                 "the connection to %s was lost, and the maildrop has changed since: do it again",
+                 remote->url);
+        result = REMOTE_FAILED;
+    }
+    /* What the caller points into stays. */
+    free(remote->messages);
+    free(remote->uidl_text);
+    remote->messages = messages;
+    remote->uidl_text = uidl_text;
+    remote->count = count;
+    return result;
+}
+
+/* Called about once a second, and while bytes flow. */
+static int check_interrupt(void *owner, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
+{
+    const struct remote *remote = owner;
+    (void)a, (void)b, (void)c, (void)d;
+    return command_is_interrupted(remote->run);
+}
+
+static enum remote_result connect_to(struct remote *remote)
+{
+    const struct remote_order *order = remote->order;
+    if (remote->curl.easy_init == NULL &&
+        !curl_library_load(&remote->curl, remote->error, sizeof remote->error))
+        return REMOTE_FAILED;
+    CURL *easy = remote->curl.easy_init();
+    if (easy == NULL) {
+        snprintf(remote->error, sizeof remote->error, "libcurl has no memory");
+        return REMOTE_FAILED;
+    }
+    CURLcode (*set)(CURL *, CURLoption, ...) = remote->curl.easy_setopt;
+    remote->easy = easy;
+    set(easy, CURLOPT_USERNAME, remote->login);
+    set(easy, CURLOPT_PASSWORD, remote->password);
+    if (remote->authorization[0] != '\0') {
+        /* Only PLAIN has a place for whom it is done. */
+        set(easy, CURLOPT_SASL_AUTHZID, remote->authorization);
+        set(easy, CURLOPT_LOGIN_OPTIONS, "AUTH=PLAIN");
+    }
+    set(easy, CURLOPT_ERRORBUFFER, remote->curl_error);
+    set(easy, CURLOPT_NOSIGNAL, 1L);
+    set(easy, CURLOPT_CONNECTTIMEOUT, CONNECT_S);
+    set(easy, CURLOPT_SERVER_RESPONSE_TIMEOUT, (long)SILENCE_S);
+    set(easy, CURLOPT_NOPROGRESS, 0L);
+    set(easy, CURLOPT_XFERINFOFUNCTION, check_interrupt);
+    set(easy, CURLOPT_XFERINFODATA, remote);
+    set(easy, CURLOPT_URL, remote->url);
+    set(easy, CURLOPT_CONNECT_ONLY, 1L); /* with TLS and login, and nothing more */
+    set(easy, CURLOPT_PROXY, "");
+    set(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
+    set(easy, CURLOPT_USE_SSL, (long)(order->plaintext ? CURLUSESSL_NONE : CURLUSESSL_ALL));
+    if (order->cacert != NULL)
+        set(easy, CURLOPT_CAINFO, order->cacert);
+    if (order->insecure) {
+        set(easy, CURLOPT_SSL_VERIFYPEER, 0L);
+        set(easy, CURLOPT_SSL_VERIFYHOST, 0L);
+    }
+    remote->begin = remote->end = 0;
+    remote->curl_error[0] = '\0';
+    const enum remote_result result = explain(remote, remote->curl.easy_perform(easy));
+    return result == REMOTE_REFUSED || result == REMOTE_LOST
+               ? fail(remote, "does not let us in", "is it a POP3 server, and not busy?")
+               : result;
+}
+
+static enum remote_result read_list(struct remote *remote)
+{
+    struct listing listing = {.bytes = NULL};
+    uint64_t octets = 0;
+    const struct remote_sink sink = {.owner = &listing, .take = take_listing};
+    enum remote_result result = say(remote, "LIST\r\n");
+    if (result == REMOTE_DONE)
+        result = read_body(remote, &sink, &octets);
+    if (result == REMOTE_REFUSED || result == REMOTE_LOST || listing.failed)
+        result = fail(remote, "does not list the maildrop", "is it a POP3 server, and not busy?");
+    struct span text = {listing.bytes, listing.used}, rest;
+    uint64_t number = 0;
+    size_t room = 0;
+    for (size_t i = 0; i < listing.used; i++)
+        room += listing.bytes[i] == '\n';
+    remote->messages = calloc(room + 1, sizeof remote->messages[0]);
+    while (result == REMOTE_DONE && remote->messages != NULL && next_line(&text, &number, &rest)) {
+        if (number == 0 || number > UINT32_MAX || !span_number(span_take_word(&rest), &octets)) {
+            snprintf(remote->error, sizeof remote->error,
+                     "%s answers LIST in a way that cannot be read", remote->url);
+            result = REMOTE_FAILED;
+            break;
+        }
+        remote->messages[remote->count++] =
+            (struct remote_message){.number = (uint32_t)number, .octets = octets, .uidl = {"", 0}};
+    }
+    free(listing.bytes);
+    return result;
+}
+
+static enum remote_result read_uidls(struct remote *remote)
+{
+    struct listing listing = {.bytes = NULL};
+    uint64_t octets = 0;
+    const struct remote_sink sink = {.owner = &listing, .take = take_listing};
+    enum remote_result result = say(remote, "UIDL\r\n");
+    if (result == REMOTE_DONE)
+        result = read_body(remote, &sink, &octets);
+    struct span text = {listing.bytes, listing.used}, rest;
+    uint64_t number = 0;
+    uint32_t at = 0;
+    remote->uidl_text = listing.bytes;
+    remote->has_uidls = result == REMOTE_DONE;
+    if (result == REMOTE_LOST || listing.failed)
+        return REMOTE_FAILED;
+    /* An old server may not know it. */
+    if (result == REMOTE_REFUSED)
+        return REMOTE_DONE;
+    while (result == REMOTE_DONE && next_line(&text, &number, &rest)) {
+        while (at < remote->count && remote->messages[at].number < number)
+            at++;
+        if (at < remote->count && remote->messages[at].number == number)
+            remote->messages[at].uidl = rest;
+    }
+    return result;
+}
+
+/* "12 rest": false at the end. */
+static bool next_line(struct span *text, uint64_t *out_number, struct span *out_rest)
+{
+    const char *end = text->length > 0 ? memchr(text->bytes, '\n', text->length) : NULL;
+    if (end == NULL)
+        return false;
+    *out_rest = (struct span){text->bytes, (size_t)(end - text->bytes)};
+    *text = (struct span){end + 1, text->length - out_rest->length - 1};
+    while (out_rest->length > 0 && (out_rest->bytes[out_rest->length - 1] == '\r' ||
+                                    out_rest->bytes[out_rest->length - 1] == ' '))
+        out_rest->length--;
+    if (out_rest->length == 0)
+        return false;
+    if (!span_number(span_take_word(out_rest), out_number))
+        *out_number = 0;
+    while (out_rest->length > 0 && *out_rest->bytes == ' ') {
+        out_rest->bytes++;
+        out_rest->length--;
+    }
+    return true;
+}
+
+/* Waits until the socket is ready, or the person wants an end. */
+static enum remote_result wait_for(struct remote *remote, short events)
+{
+    curl_socket_t socket = CURL_SOCKET_BAD;
+    remote->curl.easy_getinfo(remote->easy, CURLINFO_ACTIVESOCKET, &socket);
+    struct pollfd wait[] = {{.fd = socket, .events = events},
+                            {.fd = remote->run->signals, .events = POLLIN}};
+    const int ready = poll(wait, 2, SILENCE_S * 1000);
+    if (ready > 0)
+        return wait[1].revents != 0 ? REMOTE_INTERRUPTED : REMOTE_DONE;
+    if (ready < 0 && errno == EINTR)
+        return REMOTE_DONE;
+    remote->curl_error[0] = '\0';
+    return fail(remote, "is silent", "try again, or look what the old server does");
+}
+
+/* More bytes into the buffer, which has room. */
+static enum remote_result receive(struct remote *remote)
+{
+    if (remote->begin == remote->end)
+        remote->begin = remote->end = 0;
+    for (;;) {
+        size_t got = 0;
+        const CURLcode code = remote->curl.easy_recv(remote->easy, remote->buffer + remote->end,
+                                                     sizeof remote->buffer - remote->end, &got);
+        if (code == CURLE_OK && got > 0) {
+            remote->end += got;
+            return REMOTE_DONE;
+        }
+        if (code != CURLE_AGAIN)
+            return explain(remote, code == CURLE_OK ? CURLE_GOT_NOTHING : code);
+        const enum remote_result result = wait_for(remote, POLLIN);
+        if (result != REMOTE_DONE)
+            return result;
+    }
+}
+
+/* Says a command, and reads the first line of the answer. */
+static enum remote_result say(struct remote *remote, const char *command)
+{
+    const size_t length = strlen(command);
+    for (size_t sent = 0; sent < length;) {
+        size_t more = 0;
+        const CURLcode code =
+            remote->curl.easy_send(remote->easy, command + sent, length - sent, &more);
+        enum remote_result result =
+            code == CURLE_AGAIN ? wait_for(remote, POLLOUT) : explain(remote, code);
+        if (result != REMOTE_DONE)
+            return result;
+        sent += more;
+    }
+    const char *end;
+    while (remote->begin == remote->end || (end = memchr(remote->buffer + remote->begin, '\n',
+                                                         remote->end - remote->begin)) == NULL) {
+        const bool is_full = remote->end == sizeof remote->buffer;
+        const enum remote_result result = is_full ? REMOTE_LOST : receive(remote);
+        if (result != REMOTE_DONE)
+            return result;
+    }
+    const char *line = remote->buffer + remote->begin;
+    remote->begin = (size_t)(end + 1 - remote->buffer);
+    if (end - line >= 3 && memcmp(line, "+OK", 3) == 0)
+        return REMOTE_DONE;
+    if (end - line >= 4 && memcmp(line, "-ERR", 4) == 0)
+        return REMOTE_REFUSED;
+    /* What we hear is no answer to what we have said: nothing can be trusted any more. */
+    remote->curl_error[0] = '\0';
+    fail(remote, "answers what is no POP3", "try again");
+    return REMOTE_LOST;
+}
+
+/* The rest of an answer of several lines. Some servers do not double a dot that begins a message:
+ * it is one where no dot and no line end follow. */
+static enum remote_result read_body(struct remote *remote, const struct remote_sink *sink,
+                                    uint64_t *out_octets)
+{
+    struct dot_decoder decoder;
+    char plain[REMOTE_BUFFER_BYTES + 1];
+    bool at_begin = true;
+    *out_octets = 0;
+    dot_decoder_init(&decoder, DOT_TO_CRLF);
+    while (!dot_decoder_ended(&decoder)) {
+        if (remote->end - remote->begin < (at_begin ? 2 : 1)) {
+            const enum remote_result result = receive(remote);
+            if (result != REMOTE_DONE)
+                return result;
+            continue;
+        }
+        struct span input = {remote->buffer + remote->begin, remote->end - remote->begin};
+        if (at_begin && *input.bytes == '.' && input.bytes[1] != '.' && input.bytes[1] != '\r')
+            sink->take(sink->owner, (struct span){".", 1});
+        at_begin = false;
+        const size_t count = dot_decode(&decoder, &input, plain, sizeof plain);
+        remote->begin = remote->end - input.length;
+        *out_octets += count;
+        if (count > 0)
+            sink->take(sink->owner, (struct span){plain, count});
+    }
+    return REMOTE_DONE;
+}
+
+static enum remote_result fail(struct remote *remote, const char *what, const char *advice)
+{
+    snprintf(remote->error, sizeof remote->error, "%.300s %s%s%.300s%s: %s", remote->url, what,
+             remote->curl_error[0] != '\0' ? " (" : "", remote->curl_error,
+             remote->curl_error[0] != '\0' ? ")" : "", advice);
+    return REMOTE_FAILED;
+}
+
+/* libcurl has more words; these are what a POP3 server, or the way to it, causes. */
+static const struct {
+    CURLcode code;
+    const char *what, *advice;
+} failures[] = {
+    {CURLE_COULDNT_RESOLVE_HOST, "cannot be found", "is the name right?"},
+    {CURLE_COULDNT_CONNECT, "cannot be reached", "does the server run, and is the port right?"},
+    {CURLE_OPERATION_TIMEDOUT, "is silent", "try again, or look what the old server does"},
+    {CURLE_USE_SSL_FAILED, "offers no STLS",
+     "use pop3s://, or --plaintext where nobody can listen"},
+    {CURLE_PEER_FAILED_VERIFICATION, "shows a certificate that is not trusted",
+     "give its issuer by --cacert FILE, or --insecure to take any"},
+    {CURLE_SSL_CACERT_BADFILE, "was not asked", "the file of --cacert cannot be read"},
+    {CURLE_SSL_CONNECT_ERROR, "speaks no TLS that we know", "is that the port of POP3S?"},
+};
+
+static enum remote_result explain(struct remote *remote, CURLcode code)
+{
+    if (code == CURLE_OK)
+        return REMOTE_DONE;
+    if (code == CURLE_ABORTED_BY_CALLBACK)
+        return REMOTE_INTERRUPTED;
+    if (code == CURLE_WEIRD_SERVER_REPLY)
+        return REMOTE_REFUSED;
+    if (code == CURLE_LOGIN_DENIED) {
+        snprintf(remote->error, sizeof remote->error,
+                 "%.300s refuses the login of %.300s: see that name and password are right",
+                 remote->url, remote->login);
+        return REMOTE_FAILED;
+    }
+    for (size_t i = 0; i < sizeof failures / sizeof failures[0]; i++) {
+        if (failures[i].code == code)
+            return fail(remote, failures[i].what, failures[i].advice);
+    }
+    if (code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR || code == CURLE_GOT_NOTHING ||
+        code == CURLE_PARTIAL_FILE) {
+        fail(remote, "has ended the connection", "try again");
+        return REMOTE_LOST;
+    }
+    return fail(remote, "failed", remote->curl.easy_strerror(code));
+}
