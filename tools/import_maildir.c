@@ -1,11 +1,13 @@
 /* import_maildir: reads the messages of a Maildir, new/ and cur/ together, for the import.
  *
- * In the order of the file names, which is that of delivery. Messages with the flag T wait to be
- * removed and are not brought along. No symbolic link is followed, so nothing outside is read, and
- * nothing of the Maildir is changed.
+ * In the order of the old server's list (tools/maildir_uids.h), then in that of the file names,
+ * which is that of delivery. Messages with the flag T wait to be removed and are not brought along.
+ * No symbolic link is followed, so nothing outside is read, and nothing of the Maildir is changed.
  */
 #include "tools/import.h"
+#include "tools/maildir_uids.h"
 
+#include "storage/courier_sizelist.h"
 #include "storage/maildir_name.h"
 
 #include <ctype.h>
@@ -23,12 +25,17 @@ static const char *const folder_names[] = {"new", "cur"};
 
 struct entry {
     char *name;
-    int folder; /* index */
+    int folder;                              /* index */
+    const struct maildir_uids_entry *listed; /* or NULL */
+    uint32_t uid; /* of the list, or the next one that it would give; 0: it knows no UIDs */
 };
 
 struct import_maildir {
     struct import import;
     const char *source;
+    struct span format; /* of UIDLs; empty: they are made */
+    struct maildir_uids list;
+    int root;             /* handle, or -1 */
     int folders[FOLDERS]; /* handles, or -1 */
     struct entry *entries;
     size_t count, room;
@@ -41,28 +48,32 @@ static bool add_entry(struct import_maildir *maildir, int folder, const char *na
 static int compare(const void *a, const void *b);
 static void import_entry(struct import_maildir *maildir, const struct entry *entry);
 static void refuse(struct import_maildir *maildir, const struct entry *entry, const char *why);
+static enum ending choose_format(struct import_maildir *maildir, const char *wanted);
+static void order_entries(struct import_maildir *maildir);
+static struct import_label label_of(struct import_maildir *maildir, const struct entry *entry,
+                                    char out_uidl[MAIL_UIDL_MAX]);
 
 enum ending import_from_maildir(struct run *run, const char *user, const char *path,
-                                const char *source)
+                                const char *source, const struct import_order *order)
 {
-    struct import_maildir maildir = {.source = source, .folders = {-1, -1}};
+    struct import_maildir maildir = {.source = source, .root = -1, .folders = {-1, -1}};
     enum ending ending = open_folders(&maildir);
+    if (ending == ENDING_DONE)
+        ending = choose_format(&maildir, order->uidl_format);
     for (int i = 0; ending == ENDING_DONE && i < FOLDERS; i++) {
         if (maildir.folders[i] >= 0)
             ending = scan(&maildir, i);
     }
     if (ending == ENDING_DONE) {
-        if (maildir.count > 0)
-            qsort(maildir.entries, maildir.count, sizeof maildir.entries[0], compare);
-        ending = import_begin(&maildir.import, run, user, path);
+        order_entries(&maildir);
+        ending = import_begin(&maildir.import, run, user, path, order);
     }
     if (ending == ENDING_DONE) {
         struct import *import = &maildir.import;
-        progress_begin(&import->progress, "message", maildir.count);
+        import_expect(import, maildir.count);
         for (size_t i = 0; i < maildir.count && import_goes_on(import); i++) {
             import_entry(&maildir, &maildir.entries[i]);
-            progress_step(&import->progress, import->done_count + import->batch_count,
-                          import->done_bytes + import->batch_bytes, i + 1);
+            import_step(import, i + 1);
         }
         ending = import_end(import);
     }
@@ -70,9 +81,12 @@ enum ending import_from_maildir(struct run *run, const char *user, const char *p
         if (maildir.folders[i] >= 0)
             close(maildir.folders[i]);
     }
+    if (maildir.root >= 0)
+        close(maildir.root);
     for (size_t i = 0; i < maildir.count; i++)
         free(maildir.entries[i].name);
     free(maildir.entries);
+    maildir_uids_free(&maildir.list);
     return ending;
 }
 
@@ -80,6 +94,7 @@ enum ending import_from_maildir(struct run *run, const char *user, const char *p
 static enum ending open_folders(struct import_maildir *maildir)
 {
     const int root = open(maildir->source, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    maildir->root = root;
     if (root < 0)
         return command_fail(ENDING_FAILED, "%s cannot be opened as a Maildir: %s", maildir->source,
                             strerror(errno));
@@ -92,7 +107,6 @@ static enum ending open_folders(struct import_maildir *maildir)
         if (maildir->folders[i] < 0 && errno != ENOENT)
             error = errno;
     }
-    close(root);
     if (error != 0)
         return command_fail(ENDING_FAILED, "%s: the folder new or cur cannot be opened: %s",
                             maildir->source, strerror(error));
@@ -140,15 +154,114 @@ static bool add_entry(struct import_maildir *maildir, int folder, const char *na
     char *copy = strdup(name);
     if (copy == NULL)
         return false;
-    maildir->entries[maildir->count++] = (struct entry){copy, folder};
+    maildir->entries[maildir->count++] = (struct entry){.name = copy, .folder = folder};
     return true;
+}
+
+/* The list that is there says what its server has answered, unless somebody knows better. */
+static enum ending choose_format(struct import_maildir *maildir, const char *wanted)
+{
+    const struct span text = wanted != NULL ? span_of(wanted) : (struct span){"", 0};
+    const struct uidl_parts any = {
+        .uid = 1, .uid_validity = 1, .name = SPAN_LITERAL("a"), .guid = SPAN_LITERAL("a")};
+    char uidl[MAIL_UIDL_MAX];
+    uint8_t length = 0;
+    if (wanted != NULL && strcmp(wanted, "made") == 0)
+        return ENDING_DONE;
+    maildir->format = uidl_format_named(text);
+    if (wanted != NULL &&
+        uidl_format_write(maildir->format, &any, uidl, &length) == UIDL_FORMAT_WRONG)
+        return command_fail(ENDING_USAGE,
+                            "--uidl-format %s is none: write dovecot, courier, cyrus, uw, own, "
+                            "made, or a text with %%u %%v %%f %%g in it",
+                            wanted);
+    const bool needs_uid = uidl_format_needs_uid(maildir->format);
+    const bool is_courier = span_equal(text, SPAN_LITERAL("courier"));
+    const enum ending ending = maildir_uids_read(&maildir->list, maildir->root, maildir->source,
+                                                 is_courier  ? MAILDIR_UIDS_COURIER
+                                                 : needs_uid ? MAILDIR_UIDS_DOVECOT
+                                                             : MAILDIR_UIDS_NONE);
+    if (ending != ENDING_DONE)
+        return ending;
+    if (needs_uid && maildir->list.kind == MAILDIR_UIDS_NONE)
+        return command_fail(
+            ENDING_FAILED, "%s has no %s, which alone knows the UIDLs of --uidl-format %s",
+            maildir->source, is_courier ? "courierpop3dsizelist" : "dovecot-uidlist", wanted);
+    if (wanted == NULL)
+        maildir->format = uidl_format_named(
+            span_of(maildir->list.kind == MAILDIR_UIDS_DOVECOT ? "dovecot" : "own"));
+    return ENDING_DONE;
+}
+
+/* New mail that the old server has not seen yet gets the UIDs that it would give next. */
+static void order_entries(struct import_maildir *maildir)
+{
+    for (size_t i = 0; i < maildir->count; i++) {
+        struct maildir_name parts;
+        struct entry *entry = &maildir->entries[i];
+        if (maildir_name_parse(span_of(entry->name), &parts))
+            entry->listed = maildir_uids_find(&maildir->list, parts.base);
+        entry->uid = entry->listed != NULL ? entry->listed->uid : 0;
+    }
+    if (maildir->count > 0)
+        qsort(maildir->entries, maildir->count, sizeof maildir->entries[0], compare);
+    uint32_t next_uid = maildir->list.next_uid;
+    for (size_t i = 0; i < maildir->count && maildir->list.kind != MAILDIR_UIDS_NONE; i++) {
+        if (maildir->entries[i].listed == NULL)
+            maildir->entries[i].uid = next_uid++;
+    }
 }
 
 static int compare(const void *a, const void *b)
 {
     const struct entry *one = a, *other = b;
+    if ((one->uid != 0) != (other->uid != 0))
+        return one->uid != 0 ? -1 : 1;
+    if (one->uid != 0 && one->listed->order != other->listed->order)
+        return one->listed->order < other->listed->order ? -1 : 1;
+    if (one->uid != other->uid)
+        return one->uid < other->uid ? -1 : 1;
     const int order = maildir_name_compare(span_of(one->name), span_of(other->name));
     return order != 0 ? order : one->folder - other->folder;
+}
+
+/* Without time and place. What the list does not know yet is known by its file as well: the old
+ * server may yet give it another UID than the one foretold. */
+static struct import_label label_of(struct import_maildir *maildir, const struct entry *entry,
+                                    char out_uidl[MAIL_UIDL_MAX])
+{
+    struct maildir_name parts = {.flags = 0};
+    uint8_t length = 0;
+    maildir_name_parse(span_of(entry->name), &parts);
+    struct import_label label = {.key = parts.base};
+    const struct maildir_uids_entry *listed = entry->listed;
+    if (maildir->list.kind != MAILDIR_UIDS_NONE)
+        label.file = parts.base;
+    label.is_guess = listed == NULL && label.file.length > 0;
+    if (maildir->format.length == 0)
+        return label;
+    if (listed != NULL && listed->uidl.length > 0) {
+        label.uidl = listed->uidl;
+        return label;
+    }
+    if (listed == NULL && maildir->list.kind == MAILDIR_UIDS_COURIER) {
+        const struct courier_sizelist_entry foretold = {.uid = entry->uid,
+                                                        .uid_validity = maildir->list.uid_validity};
+        length = (uint8_t)courier_sizelist_uidl(&foretold, out_uidl, MAIL_UIDL_MAX);
+        label.uidl = (struct span){out_uidl, length};
+        return label;
+    }
+    const struct uidl_parts known = {
+        .uid = entry->uid,
+        .uid_validity = maildir->list.uid_validity,
+        .name = parts.base,
+        .guid = listed != NULL && listed->guid.length > 0 ? listed->guid : parts.base,
+    };
+    if (uidl_format_write(maildir->format, &known, out_uidl, &length) == UIDL_FORMAT_DONE)
+        label.uidl = (struct span){out_uidl, length};
+    else if (listed != NULL || maildir->list.kind == MAILDIR_UIDS_NONE)
+        label.uidl = parts.base; /* for the sentence: it is no valid one */
+    return label;
 }
 
 /* The seconds that the name begins with, else when the file was last changed. */
@@ -165,12 +278,15 @@ static void import_entry(struct import_maildir *maildir, const struct entry *ent
 {
     struct import *import = &maildir->import;
     struct maildir_name parts;
-    struct stat status;
-    char where[4096 + 512];
+    struct stat status = {.st_mode = 0};
+    char where[4096 + 512], uidl[MAIL_UIDL_MAX];
     if (maildir_name_parse(span_of(entry->name), &parts) && (parts.flags & MAILDIR_TRASHED) != 0) {
-        import->skipped_count++;
+        import->counts.skipped++;
         return;
     }
+    struct import_label label = label_of(maildir, entry, uidl);
+    if (import_is_known(import, &label))
+        return;
     /* A pipe with a message's name must not keep us waiting. */
     const int file = openat(maildir->folders[entry->folder], entry->name,
                             O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
@@ -179,17 +295,12 @@ static void import_entry(struct import_maildir *maildir, const struct entry *ent
         return;
     }
     ssize_t count = -1;
-    if (fstat(file, &status) != 0 || !S_ISREG(status.st_mode)) {
+    if (fstat(file, &status) != 0 || !S_ISREG(status.st_mode))
         refuse(maildir, entry, "it is no regular file");
-    } else {
-        do {
-            count = command_read(import->run, file, maildir->buffer, sizeof maildir->buffer);
-            if (count > 0)
-                import_bytes(import, (struct span){maildir->buffer, (size_t)count});
-        } while (count > 0 && import->result == MAIL_DONE);
-        if (count < 0 && count != -EINTR)
-            refuse(maildir, entry, strerror((int)-count));
-    }
+    else
+        count = import_file(import, file, maildir->buffer);
+    if (count < 0 && count != -EINTR && S_ISREG(status.st_mode))
+        refuse(maildir, entry, strerror((int)-count));
     close(file);
     if (count != 0) {
         import_message_cancel(import);
@@ -197,13 +308,16 @@ static void import_entry(struct import_maildir *maildir, const struct entry *ent
     }
     snprintf(where, sizeof where, "%s/%s/%s", maildir->source, folder_names[entry->folder],
              entry->name);
-    import_message_end(import, entry_time(entry, &status), where);
+    label.where = where;
+    label.time = entry_time(entry, &status);
+    import_message_end(import, &label);
 }
 
 static void refuse(struct import_maildir *maildir, const struct entry *entry, const char *why)
 {
-    progress_hide(&maildir->import.progress);
-    command_say("%s/%s/%s cannot be read and is left out: %s", maildir->source,
-                folder_names[entry->folder], entry->name, why);
-    maildir->import.failed_count++;
+    char where[4096 + 512], sentence[512];
+    snprintf(where, sizeof where, "%s/%s/%s", maildir->source, folder_names[entry->folder],
+             entry->name);
+    snprintf(sentence, sizeof sentence, "cannot be read and is left out: %s", why);
+    import_refuse(&maildir->import, where, sentence);
 }

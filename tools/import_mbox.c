@@ -1,6 +1,9 @@
 /* import_mbox: reads an mbox file, or standard input, for the import.
  *
- * storage/mbox.h says what is in the bytes; here they are read, and put into the maildrop.
+ * storage/mbox.h says what is in the bytes; here they are read, and put into the maildrop. UIDLs
+ * come from the header (X-UIDL), or from the UIDs there (X-UID, X-IMAPbase) by a format that
+ * somebody has to name, for two servers that note the same have made different UIDLs of it. Else
+ * the content makes them, so that the same message has the same UIDL in each import.
  */
 #include "tools/import.h"
 
@@ -22,6 +25,10 @@ struct import_mbox {
     off_t start;   /* where in the file we began, or -1: it cannot be looked at out of turn */
     bool readable; /* as far as it has been read */
     bool foreign;
+    bool is_unclear;    /* the UIDs say something, and no format says what */
+    struct span format; /* of UIDLs; empty: only X-UIDL counts */
+    bool makes;         /* nothing counts, all UIDLs are made */
+    uint32_t uid_validity, next_uid;
     int64_t time; /* of the message */
     uint64_t message_number;
     uint64_t read_bytes;
@@ -36,17 +43,23 @@ static enum ending open_source(struct import_mbox *mbox, const char *source, off
 static void read_source(struct import_mbox *mbox);
 static bool take_news(struct import_mbox *mbox, const struct mbox_news *news);
 static void look(struct import_mbox *mbox, uint64_t offset);
+static enum ending choose_format(struct import_mbox *mbox, const char *wanted);
+static void end_message(struct import_mbox *mbox);
+static enum ending finish(struct import_mbox *mbox);
 
 enum ending import_from_mbox(struct run *run, const char *user, const char *path,
-                             const char *source, const char *dialect)
+                             const char *source, const struct import_order *order)
 {
+    const char *dialect = order->dialect;
     struct import_mbox mbox = {.readable = true, .message_number = 0};
     off_t bytes = 0;
     const int choice =
         command_line_choice("dialect", dialect != NULL ? dialect : "mboxrd", dialect_names);
     if (choice < 0)
         return ENDING_USAGE;
-    enum ending ending = open_source(&mbox, source, &bytes);
+    enum ending ending = choose_format(&mbox, order->uidl_format);
+    if (ending == ENDING_DONE)
+        ending = open_source(&mbox, source, &bytes);
     if (ending != ENDING_DONE)
         return ending;
     mbox_reader_init(&mbox.reader, dialects[choice]);
@@ -56,24 +69,50 @@ enum ending import_from_mbox(struct run *run, const char *user, const char *path
                               "what follows: save the mail to a file first",
                               dialect);
     if (ending == ENDING_DONE)
-        ending = import_begin(&mbox.import, run, user, path);
+        ending = import_begin(&mbox.import, run, user, path, order);
     if (ending == ENDING_DONE) {
-        progress_begin(&mbox.import.progress, "message", (uint64_t)bytes);
+        mbox.import.content_counts = true;
+        import_expect(&mbox.import, (uint64_t)bytes);
         read_source(&mbox);
-        if (mbox.foreign) {
-            delivery_end(&mbox.import.delivery);
-            ending = command_fail(ENDING_FAILED,
-                                  "%s is no mbox: its first line does not begin with `From `, a "
-                                  "sender and a date",
-                                  mbox.name);
-        } else {
-            ending = import_end(&mbox.import);
-        }
-        if (!mbox.readable)
-            ending = ENDING_FAILED;
+        ending = finish(&mbox);
     }
     close(mbox.file);
     return ending;
+}
+
+/* Nothing has been put in where the file is refused as a whole: that shows at its first message. */
+static enum ending finish(struct import_mbox *mbox)
+{
+    const enum ending ending = import_end(&mbox->import);
+    if (mbox->foreign)
+        return command_fail(ENDING_FAILED,
+                            "%s is no mbox: its first line does not begin with `From `, a sender "
+                            "and a date",
+                            mbox->name);
+    if (mbox->is_unclear)
+        return command_fail(ENDING_FAILED,
+                            "%s has UIDs in its headers (X-IMAPbase), of which Dovecot and UW have "
+                            "made different UIDLs: say which server it was by --uidl-format "
+                            "dovecot or uw, or --uidl-format made for new ones",
+                            mbox->name);
+    return mbox->readable ? ending : ENDING_FAILED;
+}
+
+static enum ending choose_format(struct import_mbox *mbox, const char *wanted)
+{
+    const struct uidl_parts any = {.uid = 1, .uid_validity = 1};
+    char uidl[MAIL_UIDL_MAX];
+    uint8_t length = 0;
+    mbox->makes = wanted != NULL && strcmp(wanted, "made") == 0;
+    if (wanted == NULL || mbox->makes)
+        return ENDING_DONE;
+    mbox->format = uidl_format_named(span_of(wanted));
+    if (uidl_format_write(mbox->format, &any, uidl, &length) != UIDL_FORMAT_DONE)
+        return command_fail(ENDING_USAGE,
+                            "--uidl-format %s is none for an mbox: write dovecot, uw, made, or a "
+                            "text with %%u and %%v in it",
+                            wanted);
+    return ENDING_DONE;
 }
 
 static enum ending open_source(struct import_mbox *mbox, const char *source, off_t *out_bytes)
@@ -101,7 +140,8 @@ static void read_source(struct import_mbox *mbox)
     struct mbox_news news = {.event = MBOX_MORE};
     struct span input = {mbox->buffer, 0};
     bool at_end = false;
-    while (!mbox->foreign && news.event != MBOX_FINISHED && import_goes_on(&mbox->import)) {
+    while (!mbox->foreign && !mbox->is_unclear && news.event != MBOX_FINISHED &&
+           import_goes_on(&mbox->import)) {
         news = at_end ? mbox_read_end(&mbox->reader) : mbox_read(&mbox->reader, &input);
         if (!take_news(mbox, &news))
             continue;
@@ -125,7 +165,6 @@ static void read_source(struct import_mbox *mbox)
 static bool take_news(struct import_mbox *mbox, const struct mbox_news *news)
 {
     struct import *import = &mbox->import;
-    char where[4096 + 64];
     switch (news->event) {
     case MBOX_MORE:
         return true;
@@ -137,11 +176,7 @@ static bool take_news(struct import_mbox *mbox, const struct mbox_news *news)
         import_bytes(import, news->bytes);
         return false;
     case MBOX_END:
-        snprintf(where, sizeof where, "message %llu of %s",
-                 (unsigned long long)mbox->message_number, mbox->name);
-        import_message_end(import, mbox->time, where);
-        progress_step(&import->progress, import->done_count + import->batch_count, mbox->read_bytes,
-                      mbox->read_bytes);
+        end_message(mbox);
         return false;
     case MBOX_LOOK:
         look(mbox, news->look_offset);
@@ -153,6 +188,42 @@ static bool take_news(struct import_mbox *mbox, const struct mbox_news *news)
         return false;
     }
     return false;
+}
+
+static void end_message(struct import_mbox *mbox)
+{
+    struct import *import = &mbox->import;
+    const struct mbox_header *header = import_header(import);
+    char where[4096 + 64], uidl[MAIL_UIDL_MAX];
+    uint8_t length = 0;
+    snprintf(where, sizeof where, "message %llu of %s", (unsigned long long)mbox->message_number,
+             mbox->name);
+    if (header->uid_validity != 0 && mbox->message_number == 1) {
+        mbox->uid_validity = header->uid_validity;
+        mbox->next_uid = header->last_uid + 1;
+        mbox->is_unclear = !mbox->makes && mbox->format.length == 0 && header->uidl.length == 0;
+    }
+    if (header->is_internal && mbox->message_number == 1)
+        import->counts.skipped++;
+    if (mbox->is_unclear || (header->is_internal && mbox->message_number == 1)) {
+        import_message_cancel(import);
+        return;
+    }
+    struct import_label label = {.time = mbox->time, .where = where};
+    const struct uidl_parts known = {
+        .uid = header->uid != 0 ? header->uid : mbox->next_uid,
+        .uid_validity = mbox->uid_validity,
+    };
+    if (mbox->format.length > 0) {
+        if (header->uid == 0 && mbox->next_uid != 0)
+            mbox->next_uid++;
+        if (uidl_format_write(mbox->format, &known, uidl, &length) == UIDL_FORMAT_DONE)
+            label.uidl = (struct span){uidl, length};
+    } else if (!mbox->makes) {
+        label.uidl = header->uidl;
+    }
+    import_message_end(import, &label);
+    import_step(import, mbox->read_bytes);
 }
 
 static void look(struct import_mbox *mbox, uint64_t offset)

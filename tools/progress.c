@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #define REDRAW_MS 100
+#define PLAIN_MS  30000
 #define BAR_CELLS 24
 
 static uint64_t now_ms(void);
@@ -29,20 +30,21 @@ void progress_begin(struct progress *progress, const char *noun, uint64_t total)
 
 void progress_step(struct progress *progress, uint64_t items, uint64_t bytes, uint64_t done)
 {
-    if (!progress->enabled)
+    if (!progress->enabled && !progress->is_plain)
         return;
     const uint64_t now = now_ms();
-    if (now - progress->drawn_ms < REDRAW_MS)
+    if (now - progress->drawn_ms < (progress->enabled ? REDRAW_MS : PLAIN_MS))
         return;
     progress->drawn_ms = now;
-    progress->drawn = true;
+    progress->drawn = progress->enabled;
     draw(progress, items, bytes, done);
 }
 
 void progress_hide(struct progress *progress)
 {
-    if (progress->drawn)
-        fprintf(stderr, "\r\033[K");
+    if (!progress->drawn)
+        return;
+    fprintf(stderr, "\r\033[K");
     progress->drawn = false;
     progress->drawn_ms = 0;
 }
@@ -54,8 +56,9 @@ static void draw(struct progress *progress, uint64_t items, uint64_t bytes, uint
     const double spent_s = (double)(spent_ms > 0 ? spent_ms : 1) / 1000;
     progress_count_of(items, progress->noun, count);
     progress_bytes((uint64_t)((double)bytes / spent_s), speed);
-    fprintf(stderr, "\r");
-    if (progress->total > 0) {
+    if (progress->enabled)
+        fprintf(stderr, "\r");
+    if (progress->enabled && progress->total > 0) {
         const double share = done < progress->total ? (double)done / (double)progress->total : 1.0;
         char bar[BAR_CELLS + 1];
         memset(bar, '.', BAR_CELLS);
@@ -71,7 +74,7 @@ static void draw(struct progress *progress, uint64_t items, uint64_t bytes, uint
         fprintf(stderr, ", %" PRIu64 ":%02" PRIu64 " left", (uint64_t)left_s / 60,
                 (uint64_t)left_s % 60);
     }
-    fprintf(stderr, "\033[K");
+    fprintf(stderr, progress->enabled ? "\033[K" : "\n");
 }
 
 static uint64_t now_ms(void)

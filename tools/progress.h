@@ -1,7 +1,8 @@
 /* progress: how far a long command is, on one line of a terminal, and numbers as people read them.
  *
- * Nothing is shown where stderr is no terminal. The line is drawn at most ten times a second, over
- * itself; whoever wants to say something hides it first.
+ * The line is drawn at most ten times a second, over itself; whoever wants to say something hides
+ * it first. Where stderr is no terminal there is a plain line twice a minute, if it is wanted: a
+ * command that cron calls must not make it send mail.
  */
 #ifndef RINGPOST_TOOLS_PROGRESS_H
 #define RINGPOST_TOOLS_PROGRESS_H
@@ -10,7 +11,8 @@
 #include <stdint.h>
 
 struct progress {
-    bool enabled;
+    bool enabled;  /* on a terminal */
+    bool is_plain; /* set by whoever wants plain lines elsewhere */
     bool drawn;
     const char *noun; /* "message" */
     uint64_t total;   /* steps in all, or 0: unknown */

@@ -2,7 +2,7 @@
  *
  * Reads the command line, runs the one command it names, and turns how that ended into the exit
  * status. The commands themselves are in the files command_*.c; what they share is in command.c.
- * No environment variable is read.
+ * No environment variable is read, but the one that --password-env names.
  */
 #include "tools/command_line.h"
 
