@@ -6,6 +6,7 @@
 #include "tools/export.h"
 
 #include "proto/dot.h"
+#include "storage/dovecot_uidlist.h"
 #include "storage/mbox.h"
 #include "tools/progress.h"
 #include "tools/snapshot.h"
@@ -15,7 +16,9 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define EXPORT_BUFFER_BYTES (256 * 1024)
@@ -24,6 +27,9 @@
 #define IN_USE_TRIES    50
 #define IN_USE_SLEEP_US (100 * 1000)
 
+/* UID, sizes, P and a UIDL, and the name of a file that we make. */
+#define UIDLIST_LINE_BYTES 512
+
 struct export
 {
     struct run *run;
@@ -31,6 +37,8 @@ struct export
     const char *target;
     int file;   /* the mbox, or the message that is being written */
     int folder; /* the Maildir */
+    FILE *uidlist;
+    bool x_uidl;
     struct snapshot snapshot;
     struct progress progress;
     uint32_t last_time_s; /* in the name of the file before */
@@ -48,11 +56,16 @@ static int write_to_mbox(struct export *export, const struct snapshot_message *m
 static int write_to_maildir(struct export *export, const struct snapshot_message *message,
                             enum dot_line_end line_end);
 static enum ending make_maildir(struct export *export);
+static int begin_uidlist(struct export *export);
+static int add_to_uidlist(struct export *export, const struct snapshot_message *message,
+                          const char *name, uint64_t bytes);
 static enum ending finish(struct export *export, enum ending ending, int error);
 
-enum ending export_to_mbox(struct run *run, const char *user, const char *path, const char *target)
+enum ending export_to_mbox(struct run *run, const char *user, const char *path, const char *target,
+                           bool x_uidl)
 {
-    struct export export = {.run = run, .user = user, .target = target, .folder = -1};
+    struct export export = {
+        .run = run, .user = user, .target = target, .folder = -1, .x_uidl = x_uidl};
     const bool is_stdout = strcmp(target, "-") == 0;
     enum ending ending = open_snapshot(&export, path);
     if (ending != ENDING_DONE)
@@ -92,8 +105,10 @@ enum ending export_to_maildir(struct run *run, const char *user, const char *pat
         return ending;
     }
     ending = write_messages(&export);
+    int error = fclose(export.uidlist) != 0 ? errno : 0;
     /* One sync for all files and names, instead of one for each. */
-    const int error = syncfs(export.folder) != 0 ? errno : 0;
+    if (error == 0 && syncfs(export.folder) != 0)
+        error = errno;
     close(export.folder);
     return finish(&export, ending, error);
 }
@@ -171,6 +186,21 @@ static int flush(struct export *export)
     return error;
 }
 
+/* The writer has said its "From " line when it is given no wire. */
+static int write_x_uidl(struct export *export, struct mbox_writer *writer,
+                        const struct snapshot_message *message)
+{
+    const size_t room = MBOX_WRITER_TEXT + sizeof "X-UIDL: \n" + MAIL_UIDL_MAX;
+    const int error = EXPORT_BUFFER_BYTES - export->used < room ? flush(export) : 0;
+    struct span nothing = {"", 0};
+    export->used += mbox_write(writer, &nothing, export->buffer + export->used,
+                               EXPORT_BUFFER_BYTES - export->used);
+    export->used +=
+        (size_t)snprintf(export->buffer + export->used, EXPORT_BUFFER_BYTES - export->used,
+                         "X-UIDL: %.*s\n", message->record.uidl.length, message->record.uidl.bytes);
+    return error;
+}
+
 static int write_to_mbox(struct export *export, const struct snapshot_message *message,
                          enum dot_line_end line_end)
 {
@@ -180,6 +210,8 @@ static int write_to_mbox(struct export *export, const struct snapshot_message *m
     int error = 0;
     mbox_writer_init(&writer, message->record.time_s);
     dot_decoder_init(&writer.decoder, line_end);
+    if (export->x_uidl)
+        error = write_x_uidl(export, &writer, message);
     while (error == 0 && !mbox_writer_is_done(&writer)) {
         if (wire.length == 0 && snapshot_read(&export->snapshot, message, &at, &wire) != MAIL_DONE)
             return -EIO;
@@ -237,10 +269,56 @@ static int write_to_maildir(struct export *export, const struct snapshot_message
     if (error == 0 && (futimens(export->file, times) != 0 ||
                        renameat(export->folder, draft, export->folder, name) != 0))
         error = -errno;
+    if (error == 0)
+        error = add_to_uidlist(export, message, name + 4, bytes);
     close(export->file);
     if (error != 0)
         unlinkat(export->folder, draft, 0);
     return error;
+}
+
+/* Each UIDL is written out (P), so it stays whatever pop3_uidl_format says. The UIDVALIDITY is new,
+ * so that what Dovecot makes for later mail is none of ours. */
+static int begin_uidlist(struct export *export)
+{
+    static const char digits[] = "0123456789abcdef";
+    const uint32_t count =
+        export->snapshot.index >= 0 ? export->snapshot.tail.record.live_count : 0;
+    struct dovecot_uidlist list = {.version = 3,
+                                   .uid_validity = (uint32_t)time(NULL),
+                                   .next_uid = count + 1,
+                                   .has_guid = true};
+    char line[DOVECOT_UIDLIST_HEADER_MAX];
+    unsigned char random[sizeof list.guid];
+    if (getrandom(random, sizeof random, 0) != sizeof random)
+        return -errno;
+    for (size_t i = 0; i < sizeof list.guid; i++)
+        list.guid[i] = digits[random[i] & 15];
+    const int file =
+        openat(export->folder, "dovecot-uidlist", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    export->uidlist = file >= 0 ? fdopen(file, "w") : NULL;
+    if (export->uidlist == NULL)
+        return -errno;
+    const size_t length = dovecot_uidlist_write_header(&list, line, sizeof line);
+    return fwrite(line, 1, length, export->uidlist) == length ? 0 : -errno;
+}
+
+static int add_to_uidlist(struct export *export, const struct snapshot_message *message,
+                          const char *name, uint64_t bytes)
+{
+    const struct record *record = &message->record;
+    const struct dovecot_uidlist_entry entry = {
+        .uid = message->number,
+        .has_size = true,
+        .size = bytes,
+        .has_octets = true,
+        .octets = record->octets,
+        .uidl = {record->uidl.bytes, record->uidl.length},
+        .file_name = {name, strcspn(name, ":")},
+    };
+    char line[UIDLIST_LINE_BYTES];
+    const size_t length = dovecot_uidlist_write_entry(&entry, line, sizeof line);
+    return fwrite(line, 1, length, export->uidlist) == length ? 0 : -errno;
 }
 
 static bool is_empty(int folder)
@@ -272,6 +350,8 @@ static enum ending make_maildir(struct export *export)
         if (mkdirat(export->folder, folders[i], 0700) != 0)
             error = errno;
     }
+    if (error == 0)
+        error = -begin_uidlist(export);
     if (error == 0)
         return ENDING_DONE;
     close(export->folder);
