@@ -71,7 +71,7 @@ struct command {
 extern const struct command command_user_add, command_user_list, command_user_passwd,
     command_user_del, command_store_create, command_import, command_export, command_deliver,
     command_list, command_show, command_verify, command_compact, command_certificate_make,
-    command_tls_ticket_keys;
+    command_tls_ticket_keys, command_compare;
 
 struct run {
     const struct command *command;

@@ -24,6 +24,7 @@ static const struct command *const commands[] = {
     &command_user_del,
     &command_store_create,
     &command_import,
+    &command_compare,
     &command_export,
     &command_deliver,
     &command_list,
