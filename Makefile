@@ -26,6 +26,7 @@ UNIT_KERNEL := $(if $(UNIT),$(shell grep -lE '"core/(disk_posix|store)\.h"' $(UN
 FUZZERS := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 MICRO   := $(patsubst bench/%.c,%,$(wildcard bench/micro_*.c))
 MICRO_KERNEL := $(patsubst bench/%.c,%,$(if $(MICRO),$(shell grep -lE '"core/(disk_posix|store)\.h"' $(MICRO:%=bench/%.c))))
+BENCH   := $(filter-out bench/ringbench.c $(MICRO:%=bench/%.c),$(wildcard bench/*.c))
 MANUALS := $(wildcard docs/*.[158])
 
 objects = $(patsubst %.c,$(BUILD)/%.o,$(1))
@@ -75,7 +76,7 @@ $(shell mkdir -p $(BUILD))
 $(file >$(BUILD)/flags,$(flags))
 endif
 # A file came or went: the archives are made again, so that none keeps what is no longer there.
-files := $(PROTO) $(STORAGE) $(CORE) $(SUPPORT)
+files := $(PROTO) $(STORAGE) $(CORE) $(BENCH) $(SUPPORT)
 ifneq ($(file <$(BUILD)/files),$(files))
 $(file >$(BUILD)/files,$(files))
 endif
@@ -89,14 +90,15 @@ $(BUILD)/ringpost: $(call objects,$(TOOLS)) $(BUILD)/core.a $(BUILD)/storage.a $
 $(BUILD)/proto.a: $(call objects,$(PROTO))
 $(BUILD)/storage.a: $(call objects,$(STORAGE))
 $(BUILD)/core.a: $(call objects,$(CORE))
+$(BUILD)/bench.a: $(call objects,$(BENCH))
 $(BUILD)/support.a: $(call objects,$(SUPPORT))
 
 # Which of two disks is taken is the order of the archives.
-KERNEL_DISK := $(addprefix $(BUILD)/,core.a support.a storage.a proto.a)
-FAKE_DISK   := $(addprefix $(BUILD)/,support.a core.a storage.a proto.a)
+KERNEL_DISK := $(addprefix $(BUILD)/,bench.a core.a support.a storage.a proto.a)
+FAKE_DISK   := $(addprefix $(BUILD)/,support.a bench.a core.a storage.a proto.a)
 $(BUILD)/unit: $(call objects,$(filter-out $(UNIT_KERNEL),$(UNIT))) $(FAKE_DISK)
 $(BUILD)/unit_kernel: $(call objects,$(UNIT_KERNEL)) $(KERNEL_DISK)
-$(BUILD)/unit $(BUILD)/unit_kernel: LDLIBS += -lcriterion
+$(BUILD)/unit $(BUILD)/unit_kernel: LDLIBS += -lcriterion -lm
 UNIT_PROGRAMS := $(BUILD)/unit $(if $(UNIT_KERNEL),$(BUILD)/unit_kernel)
 
 REPLAYS := $(FUZZERS:%=$(BUILD)/fuzz/replay_%)
@@ -126,7 +128,7 @@ $(BUILD)/%.o: %.c $(BUILD)/flags
 $(BUILD)/flags $(BUILD)/files: ;
 .SECONDARY:
 .DELETE_ON_ERROR:
--include $(patsubst %.o,%.d,$(call objects,$(PROTO) $(STORAGE) $(CORE) core/main.c $(TOOLS) $(SUPPORT) \
+-include $(patsubst %.o,%.d,$(call objects,$(PROTO) $(STORAGE) $(CORE) core/main.c $(BENCH) $(TOOLS) $(SUPPORT) \
 	$(UNIT) $(MICRO:%=bench/%.c) $(FUZZERS:%=tests/fuzz/fuzz_%.c) tests/fuzz/replay_main.c))
 
 # ---- tests

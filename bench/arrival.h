@@ -1,0 +1,40 @@
+/* arrival: when the next session is due.
+ *
+ * Open loop: sessions are due at times that the server has no say in, by a rate that may change
+ * from a first to a last value. Distances are all the same, or exponential as those of people who
+ * know nothing of each other (Poisson). Times are nanoseconds since the begin of the run. Pure.
+ */
+#ifndef RINGPOST_BENCH_ARRIVAL_H
+#define RINGPOST_BENCH_ARRIVAL_H
+
+#include "bench/random.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct rate {
+    double first, last; /* sessions a second; both the same where it stays */
+};
+
+/* Reads "2000", "2k" or "100..2000"; false with a sentence. */
+bool rate_parse(const char *text, struct rate *out_rate, char *out_error, size_t error_bytes);
+
+struct arrival {
+    struct rate rate; /* of this stream */
+    bool is_poisson;
+    uint64_t length_ns; /* of the run: when the last rate is reached */
+    double next_ns;     /* when the next one is due */
+    struct random random;
+};
+
+/* One stream of `streams` that together have the rate. */
+void arrival_init(struct arrival *arrival, const struct rate *rate, bool is_poisson,
+                  uint64_t length_ns, uint32_t stream, uint32_t streams, uint64_t seed);
+
+/* When the next one is due; UINT64_MAX where that is not before the end of the run. */
+uint64_t arrival_due_ns(const struct arrival *arrival);
+
+/* Goes on to the one after it. */
+void arrival_advance(struct arrival *arrival);
+
+#endif
