@@ -30,7 +30,7 @@ BENCH   := $(filter-out bench/ringbench.c $(MICRO:%=bench/%.c),$(wildcard bench/
 MANUALS := $(wildcard docs/*.[158])
 
 objects = $(patsubst %.c,$(BUILD)/%.o,$(1))
-PROGRAMS := $(BUILD)/ringpostd $(BUILD)/ringpost
+PROGRAMS := $(BUILD)/ringpostd $(BUILD)/ringpost $(BUILD)/ringbench
 
 # ---- flags
 LIBRARIES := liburing libconfuse libargon2 libxcrypt jemalloc
@@ -83,10 +83,13 @@ endif
 endif
 
 # ---- programs
-all: $(PROGRAMS) ## build the server and the administrator's command (also the default)
+all: $(PROGRAMS) ## build the server, the administrator's command and ringbench (also the default)
 
 $(BUILD)/ringpostd: $(BUILD)/core/main.o $(BUILD)/core.a $(BUILD)/storage.a $(BUILD)/proto.a
 $(BUILD)/ringpost: $(call objects,$(TOOLS)) $(BUILD)/core.a $(BUILD)/storage.a $(BUILD)/proto.a
+$(BUILD)/ringbench: $(BUILD)/bench/ringbench.o $(BUILD)/bench.a $(BUILD)/core.a $(BUILD)/storage.a $(BUILD)/proto.a
+$(BUILD)/ringbench: LDLIBS += -lm
+$(BUILD)/bench/report.o: bench/report.html
 $(BUILD)/proto.a: $(call objects,$(PROTO))
 $(BUILD)/storage.a: $(call objects,$(STORAGE))
 $(BUILD)/core.a: $(call objects,$(CORE))
@@ -128,7 +131,7 @@ $(BUILD)/%.o: %.c $(BUILD)/flags
 $(BUILD)/flags $(BUILD)/files: ;
 .SECONDARY:
 .DELETE_ON_ERROR:
--include $(patsubst %.o,%.d,$(call objects,$(PROTO) $(STORAGE) $(CORE) core/main.c $(BENCH) $(TOOLS) $(SUPPORT) \
+-include $(patsubst %.o,%.d,$(call objects,$(PROTO) $(STORAGE) $(CORE) core/main.c $(BENCH) bench/ringbench.c $(TOOLS) $(SUPPORT) \
 	$(UNIT) $(MICRO:%=bench/%.c) $(FUZZERS:%=tests/fuzz/fuzz_%.c) tests/fuzz/replay_main.c))
 
 # ---- tests
@@ -185,7 +188,7 @@ install: all ## install below DESTDIR and PREFIX (/usr/local)
 	$(Q)install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(SYSTEMD_UNIT_DIR) \
 		$(DESTDIR)$(PREFIX)/share/doc/ringpost
 	$(Q)install -m 755 $(BUILD)/ringpostd $(DESTDIR)$(PREFIX)/sbin/ringpostd
-	$(Q)install -m 755 $(BUILD)/ringpost $(DESTDIR)$(PREFIX)/bin/ringpost
+	$(Q)install -m 755 $(BUILD)/ringpost $(BUILD)/ringbench $(DESTDIR)$(PREFIX)/bin
 	$(Q)install -m 644 README.md LICENSE $(wildcard docs/*.example) $(DESTDIR)$(PREFIX)/share/doc/ringpost
 	$(Q)sed 's,@PREFIX@,$(PREFIX),' tools/ringpostd.service >$(DESTDIR)$(SYSTEMD_UNIT_DIR)/ringpostd.service
 	$(Q)for page in $(MANUALS); do \
@@ -193,7 +196,7 @@ install: all ## install below DESTDIR and PREFIX (/usr/local)
 
 uninstall: ## remove what install put there; configuration and mail stay
 	$(Q)rm -f $(DESTDIR)$(PREFIX)/sbin/ringpostd $(DESTDIR)$(PREFIX)/bin/ringpost \
-		$(DESTDIR)$(SYSTEMD_UNIT_DIR)/ringpostd.service
+		$(DESTDIR)$(PREFIX)/bin/ringbench $(DESTDIR)$(SYSTEMD_UNIT_DIR)/ringpostd.service
 	$(Q)rm -rf $(DESTDIR)$(PREFIX)/share/doc/ringpost
 	$(Q)for page in $(MANUALS); do \
 		rm -f $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/}; done

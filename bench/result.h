@@ -1,0 +1,23 @@
+/* result: what becomes of a measurement: text for people, JSON, an HdrHistogram log.
+ *
+ * Only writes; measures nothing.
+ */
+#ifndef RINGPOST_BENCH_RESULT_H
+#define RINGPOST_BENCH_RESULT_H
+
+#include "bench/json.h"
+#include "bench/run.h"
+
+/* The summary. */
+void result_print(FILE *file, const struct run_settings *settings, const struct result *result);
+
+/* The whole file: what was asked, on which machine, and each of the `count` measurements. Its shape
+ * is described in ringbench(1). */
+void result_write_json(FILE *file, const struct run_settings *settings,
+                       const struct result *results, uint32_t count);
+
+/* The latencies of sessions as an HdrHistogram log, an interval a second, with two digits, readable
+ * by its tools and plotters. What was measured while warming up is in it too. */
+void result_write_hdr(FILE *file, const struct result *results, uint32_t count);
+
+#endif

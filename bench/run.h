@@ -1,0 +1,62 @@
+/* run: one measurement, from the settings to its result, and the command that makes them.
+ *
+ * Starts a thread for each core, watches them, and puts together what they have counted. Prints
+ * nothing but the live line; what becomes of a result is the command's business.
+ */
+#ifndef RINGPOST_BENCH_RUN_H
+#define RINGPOST_BENCH_RUN_H
+
+#include "bench/load.h"
+#include "bench/timeline.h"
+
+/* What a person has asked for, as written and as understood. */
+struct run_settings {
+    struct load_settings load;
+    uint64_t threads; /* 0: one for each core that we may use */
+    uint64_t repeat;
+    uint64_t pid; /* of a local server, or 0 */
+    uint64_t errors_allowed_percent;
+    uint64_t letter_bytes; /* of LMTP; 0: as people send them */
+    struct span *letters;  /* owned; the script only borrows them */
+    char *password_line;   /* owned: what --password-file held */
+    bool is_quiet;
+    const char *target_url;
+    const char *mix_text, *rate_text, *users_text, *password, *password_path, *auth_text;
+    const char *arrivals_text, *sources_text, *proxy_text, *find_text;
+    const char *json_path, *report_path, *hdr_path, *label;
+    /* --find: the highest rate at which this quantile is at most this long; 0: no search. */
+    double find_quantile;
+    uint64_t find_ns;
+};
+
+struct result {
+    double rate;       /* that was asked for; 0 in closed loop */
+    double duration_s; /* that counts: without warming up */
+    double generator_cpu_s;
+    double server_cpu_s; /* of the same time; 0 where no server was watched */
+    uint64_t server_memory_max_bytes;
+    uint32_t threads;
+    uint64_t begun_unix_s;
+    bool was_interrupted;
+    struct tally_total total;
+    struct timeline timeline;
+};
+
+/* Reads the words of the command and checks them against each other. False after a sentence, or
+ * with `out_help` after the help. In any case run_settings_fini comes in the end. */
+bool run_settings_read(char *const *words, struct run_settings *out_settings, bool *out_help);
+void run_settings_fini(struct run_settings *settings);
+
+/* Makes one measurement. False with a sentence where it could not even begin. The caller frees the
+ * result with result_fini. */
+bool run_once(const struct run_settings *settings, struct result *out_result, char *out_error,
+              size_t error_bytes);
+void result_fini(struct result *result);
+
+/* Whether the server was wrong, or more sessions failed than allowed. */
+bool result_is_bad(const struct run_settings *settings, const struct result *result);
+
+/* The command. Returns the exit status: 0; 1 where the result is bad; 2 for wrong words. */
+int run_command(char *const *words);
+
+#endif

@@ -1,0 +1,152 @@
+/* run_command: ringbench run, from the words to the exit status.
+ *
+ * The inside of the room run: repeats, searches, and writes what was asked for.
+ */
+#include "bench/option.h"
+#include "bench/report.h"
+#include "bench/result.h"
+#include "bench/search.h"
+#include "bench/ticker.h"
+
+#include "proto/must.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static uint32_t measure(struct run_settings *settings, struct result *results, uint32_t room);
+static bool find(struct run_settings *settings, struct result *results, uint32_t room,
+                 uint32_t *out_count);
+static bool was_kept(const struct run_settings *settings, const struct result *result);
+static bool write_files(const struct run_settings *settings, const struct result *results,
+                        uint32_t count);
+static FILE *open_output(const char *path);
+static bool close_output(FILE *file, const char *path);
+
+int run_command(char *const *words)
+{
+    struct run_settings settings;
+    bool help;
+    if (!run_settings_read(words, &settings, &help)) {
+        run_settings_fini(&settings);
+        return help ? 0 : 2;
+    }
+    uint32_t room = settings.find_ns > 0 ? SEARCH_STEPS_MAX + 1 : (uint32_t)settings.repeat;
+    struct result *results = calloc(room, sizeof *results);
+    must(results != NULL);
+    bool good = true;
+    uint32_t count = 0;
+    if (settings.find_ns > 0) {
+        good = find(&settings, results, room, &count);
+    } else {
+        count = measure(&settings, results, room);
+        for (uint32_t i = 0; i < count; i++)
+            good = good && !result_is_bad(&settings, &results[i]);
+    }
+    bool written = count > 0 && write_files(&settings, results, count);
+    for (uint32_t i = 0; i < count; i++)
+        result_fini(&results[i]);
+    free(results);
+    run_settings_fini(&settings);
+    return good && written ? 0 : 1;
+}
+
+static uint32_t measure(struct run_settings *settings, struct result *results, uint32_t room)
+{
+    bool json_is_stdout = settings->json_path != NULL && strcmp(settings->json_path, "-") == 0;
+    char error[512];
+    for (uint32_t i = 0; i < room; i++) {
+        if (!run_once(settings, &results[i], error, sizeof error)) {
+            option_complain("%s", error);
+            result_fini(&results[i]);
+            return i;
+        }
+        result_print(json_is_stdout ? stderr : stdout, settings, &results[i]);
+        fflush(stdout);
+        if (results[i].was_interrupted)
+            return i + 1;
+    }
+    return room;
+}
+
+/* Each rate is a measurement of its own. */
+static bool find(struct run_settings *settings, struct result *results, uint32_t room,
+                 uint32_t *out_count)
+{
+    struct search search;
+    search_init(&search, settings->load.rate.first);
+    bool goes_on = true, is_wrong = false;
+    char error[512], latency[16];
+    *out_count = 0;
+    while (goes_on && *out_count < room) {
+        struct result *result = &results[*out_count];
+        settings->load.rate = (struct rate){search.rate, search.rate};
+        if (!run_once(settings, result, error, sizeof error)) {
+            result_fini(result);
+            return option_complain("%s", error);
+        }
+        (*out_count)++;
+        for (uint32_t i = 0; i < FAULT_KINDS; i++)
+            is_wrong =
+                is_wrong || (result->total.faults[i] > 0 && fault_is_wrong_server((enum fault)i));
+        bool kept = was_kept(settings, result);
+        printf("rate %10.1f/s  p%g %9s  %s\n", search.rate, settings->find_quantile * 100,
+               ticker_duration(histogram_quantile(&result->total.latency, settings->find_quantile),
+                               latency, sizeof latency),
+               kept ? "kept" : "too high");
+        fflush(stdout);
+        if (is_wrong || result->was_interrupted) {
+            result_print(stdout, settings, result);
+            break;
+        }
+        goes_on = search_goes_on(&search, kept);
+    }
+    printf("highest rate with p%g <= %s: %.1f sessions/s\n", settings->find_quantile * 100,
+           ticker_duration(settings->find_ns, latency, sizeof latency), search.good);
+    return search.good > 0 && !is_wrong;
+}
+
+/* The target is kept where the quantile is, nothing failed, and what was due was really done. */
+static bool was_kept(const struct run_settings *settings, const struct result *result)
+{
+    return !result_is_bad(settings, result) && result->total.done > 0 &&
+           histogram_quantile(&result->total.latency, settings->find_quantile) <= settings->find_ns;
+}
+
+static bool write_files(const struct run_settings *settings, const struct result *results,
+                        uint32_t count)
+{
+    char error[512];
+    bool good = true;
+    if (settings->json_path != NULL) {
+        FILE *file = open_output(settings->json_path);
+        if (file != NULL)
+            result_write_json(file, settings, results, count);
+        good = file != NULL && close_output(file, settings->json_path);
+    }
+    if (settings->hdr_path != NULL) {
+        FILE *file = open_output(settings->hdr_path);
+        if (file != NULL)
+            result_write_hdr(file, results, count);
+        good = file != NULL && close_output(file, settings->hdr_path) && good;
+    }
+    if (settings->report_path != NULL &&
+        !report_write(settings->report_path, settings, results, count, error, sizeof error))
+        good = option_complain("%s", error);
+    return good;
+}
+
+static FILE *open_output(const char *path)
+{
+    FILE *file = strcmp(path, "-") == 0 ? stdout : fopen(path, "we");
+    if (file == NULL)
+        option_complain("cannot write %s: %s", path, strerror(errno));
+    return file;
+}
+
+static bool close_output(FILE *file, const char *path)
+{
+    bool good = !ferror(file);
+    good = (file == stdout ? fflush(file) : fclose(file)) == 0 && good;
+    return good || option_complain("cannot write %s: %s", path, strerror(errno));
+}

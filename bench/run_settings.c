@@ -1,0 +1,337 @@
+/* run_settings: the options of ringbench run, and whether they fit each other.
+ *
+ * The inside of the room run. Each sentence about a mistake says what to write instead.
+ */
+#include "bench/descriptors.h"
+#include "bench/option.h"
+#include "bench/run.h"
+#include "bench/specimen.h"
+
+#include "proto/must.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* In open loop, where nothing is said. */
+#define CONNECTIONS_DEFAULT 10000
+
+#define IN(member) offsetof(struct run_settings, member)
+
+static const struct option options[] = {
+    {"--users", "PATTERN", OPTION_TEXT, IN(users_text),
+     "the users: 'user%d@example.org:1-100000', or one name"},
+    {"--password", "TEXT", OPTION_TEXT, IN(password),
+     "their password; %u in it is the user's name"},
+    {"--password-file", "FILE", OPTION_TEXT, IN(password_path),
+     "the same, the first line of a file"},
+    {"--mix", "KIND=N,...", OPTION_TEXT, IN(mix_text),
+     "session kinds and their shares (poll=1); see below"},
+    {"--rate", "N | A..B", OPTION_TEXT, IN(rate_text),
+     "open loop: sessions a second, or a ramp; time counts from when one was due"},
+    {"--connections", "N", OPTION_COUNT, IN(load.connections),
+     "closed loop: so many at once; with --rate the most at once (10000)"},
+    {"--time", "T", OPTION_DURATION, IN(load.length_ns), "how long (10s)"},
+    {"--warmup", "T", OPTION_DURATION, IN(load.warmup_ns), "of which so much does not count (0)"},
+    {"--arrivals", "KIND", OPTION_TEXT, IN(arrivals_text), "poisson (default) or fixed"},
+    {"--find", "pN=T", OPTION_TEXT, IN(find_text),
+     "search the highest rate that keeps a target: p99=50ms; --rate is the first tried"},
+    {"--repeat", "N", OPTION_COUNT, IN(repeat), "measure so many times (1)"},
+    {"--timeout", "T", OPTION_DURATION, IN(load.timeout_ns), "of an answer (30s)"},
+    {"--think", "T", OPTION_DURATION, IN(load.think_ns),
+     "mean time before each command after the login (0)"},
+    {"--hold", "T", OPTION_DURATION, IN(load.hold_ns), "of the kind hold (to the end of the run)"},
+    {"--commands", "N", OPTION_COUNT, IN(load.script.commands), "NOOPs of the kind noop (100)"},
+    {"--pipelining", NULL, OPTION_FLAG, IN(load.script.pipelining),
+     "do not wait for each answer after the login"},
+    {"--auth", "NAME", OPTION_TEXT, IN(auth_text), "user (default), plain or login"},
+    {"--stls", NULL, OPTION_FLAG, IN(load.script.stls), "encrypt pop3:// with STLS"},
+    {"--resume", NULL, OPTION_FLAG, IN(load.tls.resumes), "resume the TLS session of before"},
+    {"--tls12", NULL, OPTION_FLAG, IN(load.tls.only_tls12), "TLS 1.2, not 1.3"},
+    {"--ca", "FILE", OPTION_TEXT, IN(load.tls.authorities),
+     "check the server's certificate by these"},
+    {"--slow", "PERCENT", OPTION_COUNT, IN(load.slow_percent),
+     "of connections that read slowly (0)"},
+    {"--read-rate", "BYTES", OPTION_BYTES, IN(load.read_rate), "a second, of these (1k)"},
+    {"--sources", "A-B", OPTION_TEXT, IN(sources_text),
+     "come from these addresses: 127.1.0.1-127.1.0.200"},
+    {"--proxy", "v1 | v2", OPTION_TEXT, IN(proxy_text), "begin with a PROXY header"},
+    {"--messages", "N", OPTION_COUNT, IN(load.script.messages), "LMTP: messages a session (1)"},
+    {"--message-bytes", "BYTES", OPTION_BYTES, IN(letter_bytes),
+     "LMTP: of each message (as people send them)"},
+    {"--check-content", NULL, OPTION_FLAG, IN(load.script.check_content),
+     "also check the bytes of messages that ringbench made"},
+    {"--pid", "PID", OPTION_COUNT, IN(pid), "of a local server: watch its CPU and memory"},
+    {"--threads", "N", OPTION_COUNT, IN(threads), "of the generator (one for each core)"},
+    {"--seed", "N", OPTION_COUNT, IN(load.seed), "of all that is drawn (1)"},
+    {"--errors-allowed", "PERCENT", OPTION_COUNT, IN(errors_allowed_percent),
+     "of sessions, before the exit status is 1 (0)"},
+    {"--json", "FILE", OPTION_TEXT, IN(json_path), "write all that was measured; - is stdout"},
+    {"--hdr", "FILE", OPTION_TEXT, IN(hdr_path), "write an HdrHistogram log of the latencies"},
+    {"--report", "FILE", OPTION_TEXT, IN(report_path), "write an HTML page with plots"},
+    {"--label", "TEXT", OPTION_TEXT, IN(label), "what the report calls this"},
+    {"--quiet", NULL, OPTION_FLAG, IN(is_quiet), "no line each second"},
+    {NULL, NULL, OPTION_FLAG, 0, NULL},
+};
+
+static void print_help(void);
+static bool check_target(struct run_settings *settings, const char *url);
+static bool check_users(struct run_settings *settings);
+static bool check_load(struct run_settings *settings);
+static bool check_choices(struct run_settings *settings);
+static bool check_find(struct run_settings *settings);
+static bool check_sources(struct run_settings *settings);
+static bool read_password(struct run_settings *settings);
+static void make_letters(struct run_settings *settings);
+static bool choose(const char *option, const char *word, const char *const *choices,
+                   int *out_index);
+
+bool run_settings_read(char *const *words, struct run_settings *out_settings, bool *out_help)
+{
+    *out_settings = (struct run_settings){
+        .repeat = 1,
+        .load = {.length_ns = 10000000000U,
+                 .timeout_ns = 30000000000U,
+                 .seed = 1,
+                 .is_poisson = true,
+                 .read_rate = 1024,
+                 .script = {.commands = 100, .messages = 1}},
+    };
+    const char *targets[2];
+    if (!option_read("run", words, options, out_settings, targets, 1, out_help))
+        return false;
+    if (*out_help) {
+        print_help();
+        return false;
+    }
+    if (targets[0] == NULL)
+        return option_complain("run needs a target; write ringbench run pop3://HOST:PORT "
+                               "--users 'user%%d:1-100' --password TEXT");
+    if (!check_target(out_settings, targets[0]) || !check_load(out_settings) ||
+        !check_users(out_settings) || !check_choices(out_settings) || !check_find(out_settings) ||
+        !check_sources(out_settings))
+        return false;
+    if (out_settings->load.target.protocol == TARGET_LMTP)
+        make_letters(out_settings);
+    return true;
+}
+
+void run_settings_fini(struct run_settings *settings)
+{
+    for (uint32_t i = 0; settings->letters != NULL && i < settings->load.script.letter_count; i++)
+        free((char *)(uintptr_t)settings->letters[i].bytes);
+    free(settings->letters);
+    free(settings->password_line);
+}
+
+static void print_help(void)
+{
+    printf("ringbench run TARGET [OPTION]...\n\n"
+           "Measures a server: pop3://HOST:PORT, pop3s://HOST:PORT or lmtp://HOST:PORT.\n\n");
+    option_print(options);
+    printf("\nSession kinds for --mix:\n");
+    for (uint32_t i = 0; i < kind_count(); i++)
+        printf("  %-12s %s\n", kind_at(i)->name, kind_at(i)->summary);
+    printf(
+        "\nExit status: 0; 1 where sessions failed or the server was wrong; 2 for wrong words.\n");
+}
+
+static bool check_target(struct run_settings *settings, const char *url)
+{
+    char error[512];
+    struct load_settings *load = &settings->load;
+    settings->target_url = url;
+    if (!target_parse(url, &load->target, error, sizeof error) ||
+        !target_resolve(&load->target, error, sizeof error))
+        return option_complain("%s", error);
+    load->tls.host = load->target.host;
+    bool is_pop3 = load->target.protocol == TARGET_POP3;
+    if (load->script.stls && (!is_pop3 || load->target.tls))
+        return option_complain("--stls is for pop3:// only: %s",
+                               is_pop3 ? "pop3s:// is encrypted already" : "LMTP has none here");
+    const char *mix = settings->mix_text != NULL ? settings->mix_text
+                      : is_pop3                  ? "poll"
+                                                 : "deliver";
+    settings->mix_text = mix;
+    if (!mix_parse(mix, load->target.protocol, &load->mix, error, sizeof error))
+        return option_complain("%s", error);
+    return true;
+}
+
+static bool check_users(struct run_settings *settings)
+{
+    char error[512];
+    struct script_settings *script = &settings->load.script;
+    if (settings->users_text == NULL)
+        return option_complain("--users is missing; write --users 'user%%d@example.org:1-1000'");
+    if (!user_range_parse(settings->users_text, &script->users, error, sizeof error))
+        return option_complain("%s", error);
+    if (settings->password != NULL && settings->password_path != NULL)
+        return option_complain("--password and --password-file exclude each other");
+    if (settings->password_path != NULL && !read_password(settings))
+        return false;
+    bool logs_in = mix_has_stage(&settings->load.mix, STAGE_LOGIN);
+    if (settings->password == NULL && logs_in)
+        return option_complain("--password or --password-file is missing");
+    if (logs_in && !settings->load.is_open_loop && settings->load.connections > script->users.count)
+        return option_complain("--connections %llu need as many --users: a maildrop takes one "
+                               "session at a time (RFC 1939)",
+                               (unsigned long long)settings->load.connections);
+    script->password = settings->password != NULL ? settings->password : "";
+    if (strlen(script->password) > 255)
+        return option_complain("a password has up to 255 octets");
+    return true;
+}
+
+static bool check_load(struct run_settings *settings)
+{
+    char error[512];
+    struct load_settings *load = &settings->load;
+    load->is_open_loop = settings->rate_text != NULL;
+    if (load->is_open_loop && !rate_parse(settings->rate_text, &load->rate, error, sizeof error))
+        return option_complain("%s", error);
+    if (load->connections == 0 && !load->is_open_loop)
+        return option_complain("say how much: --rate 200 (sessions a second) or --connections 50");
+    uint64_t files = descriptors_raise();
+    uint64_t most = files > DESCRIPTORS_OTHERS ? files - DESCRIPTORS_OTHERS : files / 2;
+    if (load->connections == 0)
+        load->connections = most < CONNECTIONS_DEFAULT ? most : CONNECTIONS_DEFAULT;
+    if (load->connections > most)
+        return option_complain("--connections: this process may open %llu files; raise the limit "
+                               "(ulimit -n) or ask for at most %llu",
+                               (unsigned long long)files, (unsigned long long)most);
+    if (load->length_ns < 100000000 || load->length_ns > 86400000000000)
+        return option_complain("--time: from 100ms to 24h");
+    if (load->warmup_ns >= load->length_ns)
+        return option_complain("--warmup must be shorter than --time");
+    if (load->timeout_ns < 10000000)
+        return option_complain("--timeout: 10ms or more");
+    if (load->slow_percent > 100)
+        return option_complain("--slow: from 0 to 100 percent");
+    if (load->read_rate < 100)
+        return option_complain("--read-rate: 100 bytes a second or more");
+    if (load->script.commands == 0 || load->script.messages == 0 || settings->repeat == 0)
+        return option_complain("--commands, --messages and --repeat: 1 or more");
+    if (settings->threads > 256)
+        return option_complain("--threads: at most 256");
+    if (settings->pid > 0 && process_use_of((int)settings->pid).process_count == 0)
+        return option_complain("--pid: there is no process %llu here",
+                               (unsigned long long)settings->pid);
+    load->script.thinks = load->think_ns > 0;
+    return true;
+}
+
+static bool check_choices(struct run_settings *settings)
+{
+    static const char *const auths[] = {"user", "plain", "login", NULL};
+    static const char *const arrivals[] = {"fixed", "poisson", NULL};
+    static const char *const proxies[] = {"v1", "v2", NULL};
+    int chosen;
+    if (settings->auth_text != NULL) {
+        if (!choose("--auth", settings->auth_text, auths, &chosen))
+            return false;
+        settings->load.script.auth = (enum script_auth)chosen;
+    }
+    if (settings->arrivals_text != NULL) {
+        if (!choose("--arrivals", settings->arrivals_text, arrivals, &chosen))
+            return false;
+        settings->load.is_poisson = chosen == 1;
+    }
+    if (settings->proxy_text != NULL) {
+        if (!choose("--proxy", settings->proxy_text, proxies, &chosen))
+            return false;
+        settings->load.proxy = chosen == 0 ? LOAD_PROXY_V1 : LOAD_PROXY_V2;
+    }
+    return true;
+}
+
+static bool check_find(struct run_settings *settings)
+{
+    const char *text = settings->find_text;
+    if (text == NULL)
+        return true;
+    char *end = NULL;
+    double percent = text[0] == 'p' ? strtod(text + 1, &end) : 0;
+    if (percent <= 0 || percent >= 100 || *end != '=' ||
+        !option_duration(end + 1, &settings->find_ns) || settings->find_ns == 0)
+        return option_complain("--find: \"%s\" is no target; write p99=50ms", text);
+    if (!settings->load.is_open_loop || settings->load.rate.first < settings->load.rate.last ||
+        settings->load.rate.first > settings->load.rate.last)
+        return option_complain("--find needs a --rate to begin with, and no ramp");
+    settings->find_quantile = percent / 100;
+    return true;
+}
+
+static bool check_sources(struct run_settings *settings)
+{
+    const char *text = settings->sources_text;
+    if (text == NULL)
+        return true;
+    char first_text[32] = "";
+    struct in_addr first, last;
+    const char *dash = strchr(text, '-');
+    size_t length = dash != NULL ? (size_t)(dash - text) : strlen(text);
+    if (length < sizeof first_text)
+        memcpy(first_text, text, length);
+    bool good = inet_pton(AF_INET, first_text, &first) == 1 &&
+                inet_pton(AF_INET, dash != NULL ? dash + 1 : first_text, &last) == 1 &&
+                ntohl(first.s_addr) <= ntohl(last.s_addr);
+    if (!good)
+        return option_complain("--sources: \"%s\" is no range; write 127.1.0.1-127.1.0.200", text);
+    settings->load.source_first = ntohl(first.s_addr);
+    settings->load.source_count = ntohl(last.s_addr) - ntohl(first.s_addr) + 1;
+    return true;
+}
+
+static bool read_password(struct run_settings *settings)
+{
+    FILE *file = fopen(settings->password_path, "re");
+    char *line = NULL;
+    size_t room = 0;
+    ssize_t length = file != NULL ? getline(&line, &room, file) : -1;
+    if (file != NULL)
+        fclose(file);
+    if (length <= 0) {
+        free(line);
+        return option_complain("--password-file: %s cannot be read or is empty",
+                               settings->password_path);
+    }
+    line[strcspn(line, "\r\n")] = '\0';
+    settings->password = settings->password_line = line;
+    return true;
+}
+
+/* A hundred letters are enough to look different, and few enough to stay in memory. */
+static void make_letters(struct run_settings *settings)
+{
+    enum { LETTERS = 100 };
+    struct span *letters = calloc(LETTERS, sizeof *letters);
+    must(letters != NULL);
+    struct specimen letter;
+    struct random random = random_stream(settings->load.seed, 77);
+    specimen_init(&letter);
+    for (uint32_t i = 0; i < LETTERS; i++) {
+        size_t bytes =
+            settings->letter_bytes > 0 ? settings->letter_bytes : specimen_size_draw(&random);
+        specimen_make(&letter, settings->load.seed, i, bytes, SPAN_LITERAL("user@example.org"));
+        letters[i] = specimen_wire(&letter);
+    }
+    specimen_fini(&letter);
+    settings->load.script.letters = settings->letters = letters;
+    settings->load.script.letter_count = LETTERS;
+}
+
+static bool choose(const char *option, const char *word, const char *const *choices, int *out_index)
+{
+    char list[128] = "";
+    for (int i = 0; choices[i] != NULL; i++) {
+        if (strcmp(word, choices[i]) == 0) {
+            *out_index = i;
+            return true;
+        }
+        size_t length = strlen(list);
+        snprintf(list + length, sizeof list - length, "%s%s", i > 0 ? ", " : "", choices[i]);
+    }
+    return option_complain("%s: \"%s\" is none of %s", option, word, list);
+}
