@@ -3,6 +3,7 @@
  * Finds the command that is meant and runs it; each command reads its own words. No environment
  * variable is read.
  */
+#include "bench/command.h"
 #include "bench/option.h"
 #include "bench/report.h"
 #include "bench/run.h"
@@ -18,8 +19,14 @@ static const struct {
 } commands[] = {
     {"run", run_command, "run TARGET --users PATTERN --password TEXT --rate N | --connections N",
      "measure a server: pop3://, pop3s:// or lmtp://HOST:PORT"},
+    {"fill", fill_command, "fill maildir | mbox | native | lmtp PLACE --users PATTERN",
+     "make mailboxes, the same ones for the same seed"},
+    {"floor", floor_command, "floor PORT",
+     "serve POP3 from memory: the least that any server has to do"},
     {"report", report_command, "report A.json [B.json]...",
      "draw measurements, several side by side"},
+    {"compare", compare_command, "compare A.json B.json",
+     "say whether B is worse than A, and how sure that is"},
 };
 #define COMMANDS (sizeof commands / sizeof commands[0])
 

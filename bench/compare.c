@@ -1,0 +1,154 @@
+/* compare: ringbench compare, which says whether B is worse than A, and how sure that is.
+ *
+ * Reads two files of ringbench run --json; each measurement in a file is one value of a metric.
+ * With two or more on both sides a difference counts only where all of its 95 % interval lies
+ * beyond the tolerance; with one, the plain ratio has to do, and the text says so.
+ */
+#include "bench/command.h"
+
+#include "bench/json.h"
+#include "bench/option.h"
+#include "bench/statistics.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define RUNS_MAX       1000
+#define FILE_BYTES_MAX (256U << 20)
+
+struct compare_settings {
+    uint64_t tolerance_percent;
+};
+
+static const struct option options[] = {
+    {"--tolerance", "PERCENT", OPTION_COUNT, offsetof(struct compare_settings, tolerance_percent),
+     "a difference below this is none (5)"},
+    {NULL, NULL, OPTION_FLAG, 0, NULL},
+};
+
+static const struct metric {
+    const char *name, *object, *key;
+    double unit;
+    bool more_is_better;
+} metrics[] = {
+    {"sessions/s", NULL, "sessions_per_s", 1, true},
+    {"messages/s", NULL, "messages_per_s", 1, true},
+    {"p50 ms", "latency", "p50", 1e3, false},
+    {"p99 ms", "latency", "p99", 1e3, false},
+    {"p99.9 ms", "latency", "p999", 1e3, false},
+    {"server us/session", NULL, "server_cpu_us_per_session", 1, false},
+    {"server MB", NULL, "server_memory_max_bytes", 1e6, false},
+};
+
+static struct json_value *load(const char *path);
+static uint32_t values_of(const struct json_value *file, const struct metric *metric,
+                          double out_values[RUNS_MAX]);
+static bool is_bad(const struct json_value *file, const char *path);
+static bool compare(const struct metric *metric, const struct json_value *a,
+                    const struct json_value *b, double tolerance);
+
+int compare_command(char *const *words)
+{
+    struct compare_settings settings = {.tolerance_percent = 5};
+    const char *paths[3];
+    bool help;
+    if (!option_read("compare", words, options, &settings, paths, 2, &help))
+        return 2;
+    if (help) {
+        printf("ringbench compare A.json B.json [--tolerance PERCENT]\n\n"
+               "Compares measurements of ringbench run --json; --repeat 5 gives intervals.\n"
+               "Exit status: 0; 1 where B is worse than A or has failed; 2 for wrong words.\n\n");
+        option_print(options);
+        return 0;
+    }
+    if (paths[0] == NULL || paths[1] == NULL) {
+        option_complain("compare needs two files; make them with ringbench run ... --json FILE");
+        return 2;
+    }
+    struct json_value *a = load(paths[0]);
+    struct json_value *b = a != NULL ? load(paths[1]) : NULL;
+    int status = 2;
+    if (b != NULL) {
+        bool worse = is_bad(b, paths[1]) || is_bad(a, paths[0]);
+        printf("%-18s %12s %12s %9s  %s\n", "", "A", "B", "change", "95 % interval");
+        for (size_t i = 0; i < sizeof metrics / sizeof metrics[0]; i++)
+            worse |= compare(&metrics[i], a, b, (double)settings.tolerance_percent / 100);
+        status = worse ? 1 : 0;
+    }
+    json_free(&a);
+    json_free(&b);
+    return status;
+}
+
+static struct json_value *load(const char *path)
+{
+    char error[256];
+    size_t bytes;
+    char *text = json_load(path, FILE_BYTES_MAX, &bytes, error, sizeof error);
+    if (text == NULL) {
+        option_complain("%s", error);
+        return NULL;
+    }
+    struct json_value *value = json_read((struct span){text, bytes}, error, sizeof error);
+    free(text);
+    const struct json_value *runs = json_member(value, "runs");
+    if (value == NULL)
+        option_complain("%s: %s", path, error);
+    else if (json_member_number(value, "ringbench", 0) != 1 || runs == NULL || runs->first == NULL)
+        option_complain("%s has no measurements of ringbench run --json", path);
+    else
+        return value;
+    json_free(&value);
+    return NULL;
+}
+
+static uint32_t values_of(const struct json_value *file, const struct metric *metric,
+                          double out_values[RUNS_MAX])
+{
+    uint32_t count = 0;
+    const struct json_value *run = json_member(file, "runs")->first;
+    for (; run != NULL && count < RUNS_MAX; run = run->next) {
+        const struct json_value *from =
+            metric->object != NULL ? json_member(run, metric->object) : run;
+        double value = json_member_number(from, metric->key, -1);
+        if (value > 0)
+            out_values[count++] = value / metric->unit;
+    }
+    return count;
+}
+
+/* A measurement with failures beyond what was allowed is no measurement. */
+static bool is_bad(const struct json_value *file, const char *path)
+{
+    const struct json_value *run = json_member(file, "runs")->first;
+    for (; run != NULL; run = run->next) {
+        const struct json_value *bad = json_member(run, "bad");
+        if (bad == NULL || bad->type != JSON_BOOL || bad->boolean) {
+            printf("%s holds a measurement in which sessions failed\n", path);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Whether B is worse. */
+static bool compare(const struct metric *metric, const struct json_value *a,
+                    const struct json_value *b, double tolerance)
+{
+    static double values_a[RUNS_MAX], values_b[RUNS_MAX]; /* too large for a careful stack */
+    uint32_t count_a = values_of(a, metric, values_a), count_b = values_of(b, metric, values_b);
+    if (count_a == 0 || count_b == 0)
+        return false;
+    struct difference found = statistics_compare(values_a, count_a, values_b, count_b);
+    bool higher = found.share_low > tolerance, lower = found.share_high < -tolerance;
+    bool worse = metric->more_is_better ? lower : higher;
+    bool better = metric->more_is_better ? higher : lower;
+    printf("%-18s %12.3f %12.3f %+8.1f%%  ", metric->name, found.mean_a, found.mean_b,
+           found.share * 100);
+    if (found.has_interval)
+        printf("%+.1f%% .. %+.1f%%", found.share_low * 100, found.share_high * 100);
+    else
+        printf("none: --repeat gives one");
+    printf("  %s\n", worse ? "WORSE" : better ? "better" : "same");
+    return worse;
+}

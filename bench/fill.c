@@ -1,0 +1,153 @@
+/* fill: ringbench fill, which makes mailboxes that come again with the same seed.
+ *
+ * Decides how much mail each user has and how large the messages are; a user's mail depends on the
+ * seed and on his number alone, so that a range can be filled in parts and in any order.
+ */
+#include "bench/command.h"
+#include "bench/fill_target.h"
+#include "bench/option.h"
+
+#include <inttypes.h>
+#include <string.h>
+#include <unistd.h>
+
+struct fill_settings {
+    const char *users_text, *scale_text;
+    uint64_t seed, messages, message_bytes, mailbox_bytes_max;
+    bool is_quiet;
+    double scale;
+    struct user_range users;
+};
+
+#define IN(member) offsetof(struct fill_settings, member)
+
+static const struct option options[] = {
+    {"--users", "PATTERN", OPTION_TEXT, IN(users_text), "whose: 'user%d@example.org:1-1000'"},
+    {"--seed", "N", OPTION_COUNT, IN(seed), "the same seed makes the same mail (1)"},
+    {"--scale", "X", OPTION_TEXT, IN(scale_text),
+     "times the sizes of mailboxes as published (1.0); 0.01 for a try"},
+    {"--mailbox-max", "BYTES", OPTION_BYTES, IN(mailbox_bytes_max), "no mailbox is larger (100M)"},
+    {"--messages", "N", OPTION_COUNT, IN(messages),
+     "the same number for each user, in place of the distribution"},
+    {"--message-bytes", "BYTES", OPTION_BYTES, IN(message_bytes), "with --messages: of each (10k)"},
+    {"--quiet", NULL, OPTION_FLAG, IN(is_quiet), "no progress"},
+    {NULL, NULL, OPTION_FLAG, 0, NULL},
+};
+
+/* In the order of enum fill_kind. */
+static const char *const kinds[] = {"maildir", "mbox", "native", "lmtp", NULL};
+
+static void print_help(void);
+static bool check(struct fill_settings *settings, const char *const *places, int *out_kind);
+static bool fill_all(const struct fill_settings *settings, struct fill_target *target);
+static bool fill_user(const struct fill_settings *settings, struct fill_target *target,
+                      uint64_t user, struct specimen *letter, uint64_t sums[2]);
+
+int fill_command(char *const *words)
+{
+    struct fill_settings settings = {
+        .seed = 1, .message_bytes = 10240, .mailbox_bytes_max = 104857600, .scale = 1};
+    const char *places[3];
+    int kind = 0;
+    bool help;
+    if (!option_read("fill", words, options, &settings, places, 2, &help))
+        return 2;
+    if (help) {
+        print_help();
+        return 0;
+    }
+    if (!check(&settings, places, &kind))
+        return 2;
+    static struct fill_target target; /* too large for a careful stack */
+    bool good =
+        fill_target_open(&target, (enum fill_kind)kind, places[1]) && fill_all(&settings, &target);
+    if (!good)
+        option_complain("%s", target.error);
+    fill_target_close(&target);
+    return good ? 0 : 1;
+}
+
+static void print_help(void)
+{
+    printf(
+        "ringbench fill maildir | mbox | native | lmtp PLACE --users PATTERN [OPTION]...\n\n"
+        "Makes mailboxes: PLACE is a folder (a mailbox is PLACE/USER, or USER stands for %%u in\n"
+        "it), the folder of a native store, or lmtp://HOST:PORT. Sizes are as published for an\n"
+        "ISP: 28 %% are empty, median 9 KB, 10 %% above 1.1 MB, 1 %% above 12 MB.\n\n");
+    option_print(options);
+}
+
+static bool check(struct fill_settings *settings, const char *const *places, int *out_kind)
+{
+    char error[512];
+    if (places[0] == NULL || places[1] == NULL)
+        return option_complain("fill needs a kind and a place; write ringbench fill maildir FOLDER "
+                               "--users 'user%%d:1-100'");
+    while (kinds[*out_kind] != NULL && strcmp(kinds[*out_kind], places[0]) != 0)
+        (*out_kind)++;
+    if (kinds[*out_kind] == NULL)
+        return option_complain("fill: \"%s\" is none of maildir, mbox, native, lmtp", places[0]);
+    if (settings->users_text == NULL)
+        return option_complain("--users is missing; write --users 'user%%d@example.org:1-1000'");
+    if (!user_range_parse(settings->users_text, &settings->users, error, sizeof error))
+        return option_complain("%s", error);
+    if (settings->scale_text != NULL &&
+        (sscanf(settings->scale_text, "%lf", &settings->scale) != 1 || settings->scale <= 0 ||
+         settings->scale > 1000))
+        return option_complain("--scale: \"%s\" is no factor; write 0.1", settings->scale_text);
+    if (settings->messages > 10000000 || settings->message_bytes > 1000000000)
+        return option_complain("--messages: up to 10,000,000 of up to 1 GB");
+    return true;
+}
+
+static bool fill_all(const struct fill_settings *settings, struct fill_target *target)
+{
+    struct specimen letter;
+    specimen_init(&letter);
+    bool good = true, shows = !settings->is_quiet && isatty(STDERR_FILENO) == 1;
+    uint64_t sums[2] = {0, 0}, users = 0;
+    for (; good && users < settings->users.count; users++) {
+        good = fill_user(settings, target, users, &letter, sums);
+        if (shows && (users % 64 == 0 || users + 1 == settings->users.count))
+            fprintf(stderr,
+                    "\r\033[K%" PRIu64 " of %" PRIu64 " users, %" PRIu64 " messages, %.1f MB",
+                    users + 1, settings->users.count, sums[0], (double)sums[1] / 1e6);
+    }
+    if (shows)
+        fputs("\r\033[K", stderr);
+    if (good)
+        printf("%" PRIu64 " users, %" PRIu64 " messages, %.1f MB\n", users, sums[0],
+               (double)sums[1] / 1e6);
+    specimen_fini(&letter);
+    return good;
+}
+
+static bool fill_user(const struct fill_settings *settings, struct fill_target *target,
+                      uint64_t user, struct specimen *letter, uint64_t sums[2])
+{
+    char name[USER_NAME_MAX];
+    struct span user_name = {name, user_range_name(&settings->users, user, name)};
+    uint64_t number = settings->users.first + user;
+    struct random random = random_stream(settings->seed, number);
+    double drawn = settings->scale * (double)specimen_mailbox_size_draw(&random);
+    uint64_t left =
+        drawn < (double)settings->mailbox_bytes_max ? (uint64_t)drawn : settings->mailbox_bytes_max;
+    uint64_t messages = settings->messages;
+    bool is_fixed = messages > 0;
+    if ((!is_fixed && left == 0 && target->kind == FILL_NATIVE) || target->error[0] != '\0')
+        return target->error[0] == '\0';
+    if (!fill_target_begin(target, user_name))
+        return false;
+    for (uint64_t i = 0; is_fixed ? i < messages : left > 0; i++) {
+        uint64_t bytes = is_fixed ? settings->message_bytes : specimen_size_draw(&random);
+        if (!is_fixed && bytes > left)
+            bytes = left;
+        specimen_make(letter, settings->seed, number << 24 | i, bytes, user_name);
+        if (!fill_target_put(target, letter, i, random_next(&random)))
+            return false;
+        left -= letter->count < left ? letter->count : left;
+        sums[0]++;
+        sums[1] += letter->count;
+    }
+    return fill_target_end(target);
+}
