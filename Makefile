@@ -160,7 +160,7 @@ bench-micro: $(MICRO_PROGRAMS) ## measure the byte-coding rooms
 	$(Q)for program in $^; do $$program || exit 1; done
 
 check: ## install what is missing, build, and run every test
-	@tools/deps build check
+	@tools/deps build check browser
 	@WERROR=$(WERROR) tools/check
 
 house: ## the rules of the house: layers, sizes, comments, formatting
@@ -178,7 +178,7 @@ demo: ## install what is missing, build, and serve two users' mail on 127.0.0.1,
 	$(Q)tools/demo
 
 deps: ## install the libraries and programs that are missing (apt-get)
-	@tools/deps build check
+	@tools/deps build check browser
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) | \

@@ -1,0 +1,510 @@
+"""test_ringbench: the load generator against the real server, its own floor, and wrong servers.
+
+What a figure is worth is no matter of tests; these are about what is counted, found and written.
+"""
+import base64
+import collections
+import html.parser
+import json
+import os
+import re
+import shutil
+import signal
+import struct
+import subprocess
+import tempfile
+import unittest
+import zlib
+
+from ringpost_server import BUILD, PATIENCE, TOP, Pop3, ServerTest, free_port
+from wrong_server import Delivery, FirstBytes, WrongServer
+
+RINGBENCH = os.path.join(BUILD, "ringbench")
+USERS = ["--users", "user%d:1-4"]
+PASSWORD = ["--password", "secret of %u"]
+TLS = {"certificate": os.path.join(TOP, "tests/data/tls/ecdsa.pem"), "key": os.path.join(TOP, "tests/data/tls/ecdsa.key")}
+
+
+class RingbenchTest(ServerTest):
+    def setUp(self):
+        self.folder = tempfile.mkdtemp(prefix="ringbench-test-")
+        self.addCleanup(shutil.rmtree, self.folder)
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def ringbench(self, *words, status=0):
+        """Runs it; returns stdout and stderr as one text."""
+        result = subprocess.run([RINGBENCH, *map(str, words)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                timeout=120 * PATIENCE)
+        text = result.stdout.decode(errors="replace")
+        self.assertEqual(result.returncode, status, text)
+        return text
+
+    def measure(self, target, *words, status=0):
+        """A run; returns its text and what its JSON says of the first measurement."""
+        path = self.path("run.json")
+        text = self.ringbench("run", target, *USERS, *PASSWORD, "--threads", 2, "--json", path, *words, status=status)
+        with open(path, encoding="ascii") as file:
+            run = json.load(file)["runs"][0]
+        self.assertEqual(run["bad"], status != 0)
+        return text, run
+
+    def filled_server(self, users=4, **settings):
+        """A server with the mail of `ringbench fill native`."""
+        server = self.make_server([f"user{n}" for n in range(1, users + 1)], start=False, **settings)
+        self.ringbench("fill", "native", server.store, "--users", f"user%d:1-{users}", "--messages", 3, "--message-bytes", "5k")
+        return server.start()
+
+
+class Run(RingbenchTest):
+    def test_every_kind_against_the_real_server(self):
+        # A maildrop takes one session at a time: at a rate there must be users enough.
+        server = self.filled_server(users=200)
+        kinds = ["poll", "uidl", "list", "top", "fetch", "all", "noop", "greet", "thunderbird"]
+        for more in ([], ["--pipelining"], ["--auth", "plain"], ["--auth", "login"]):
+            text, run = self.measure(f"pop3://127.0.0.1:{server.port}", "--mix", ",".join(kinds), "--rate", 300,
+                                     "--time", "1s", "--users", "user%d:1-200", "--check-content", "--pid", server.process.pid, *more)
+            self.assertIn("errors     none", text)
+            self.assertEqual(set(run["kinds"]), set(kinds))
+            self.assertGreater(run["sessions"], 100)
+            self.assertEqual(run["sessions"], run["started"])
+            self.assertEqual(run["latency"]["count"], run["sessions"])
+            self.assertEqual(run["steps"]["retr"]["count"], run["messages"])
+            self.assertGreater(run["server_memory_max_bytes"], 1 << 20)
+            self.assertEqual(sum(count for _, count in run["histogram"]), run["sessions"])
+            self.assertEqual(sum(second["done"] for second in run["seconds"]), run["sessions"])
+
+    def test_fetch_takes_each_message_once(self):
+        server = self.filled_server()
+        _, run = self.measure(f"pop3://127.0.0.1:{server.port}", "--mix", "fetch", "--connections", 2, "--time", "1s")
+        self.assertEqual(run["messages"], 12)
+        self.assertGreater(run["sessions"], 12)
+
+    def test_drain_empties_the_maildrops(self):
+        server = self.filled_server()
+        _, run = self.measure(f"pop3://127.0.0.1:{server.port}", "--mix", "drain,outlook", "--connections", 3, "--time", "1s")
+        self.assertEqual(run["messages"], 12)
+        for n in range(1, 5):
+            client = server.client(f"user{n}")
+            self.assertEqual(client.count(), 0)
+            client.quit()
+
+    def test_hold_stays_to_the_end(self):
+        server = self.filled_server()
+        _, run = self.measure(f"pop3://127.0.0.1:{server.port}", "--mix", "hold", "--connections", 4, "--time", "1s")
+        self.assertEqual(run["sessions"], 4)
+        self.assertEqual(run["steps"]["quit"]["count"], 4)
+
+    def test_think_and_slow_readers(self):
+        server = self.filled_server()
+        _, run = self.measure(f"pop3://127.0.0.1:{server.port}", "--mix", "all", "--connections", 4, "--time", "1s",
+                              "--think", "10ms", "--slow", 50, "--read-rate", "20k")
+        self.assertGreater(run["sessions"], 3)
+
+    def test_tls_full_and_resumed(self):
+        server = self.filled_server(tls=[TLS])
+        target = f"pop3s://127.0.0.1:{server.tls_port}"
+        _, run = self.measure(target, "--mix", "poll,all", "--connections", 4, "--time", "1s", "--check-content")
+        self.assertEqual((run["resumed"], run["handshakes"]), (0, run["sessions"]))
+        for more in ([], ["--tls12"]):
+            _, run = self.measure(target, "--mix", "poll", "--connections", 2, "--time", "1s", "--resume", *more)
+            self.assertGreaterEqual(run["resumed"], run["handshakes"] - 4)
+
+    def test_stls(self):
+        server = self.make_server(["user1"], tls=[TLS], start=False)
+        with open(server.config, encoding="utf-8") as file:
+            text = file.read()
+        server.write_config(text.replace(f':{server.port}" }}', f':{server.port}" tls = starttls }}'))
+        server.start()
+        target = f"pop3://127.0.0.1:{server.port}"
+        _, run = self.measure(target, "--users", "user1", "--connections", 1, "--time", "500ms", "--stls")
+        self.assertEqual(run["steps"]["stls"]["count"], run["handshakes"])
+        self.assertEqual(run["sessions"], run["handshakes"])
+
+    def test_an_untrusted_certificate_fails_when_it_is_checked(self):
+        server = self.filled_server(tls=[TLS])
+        other = os.path.join(TOP, "tests/data/tls/rsa.pem")
+        text, run = self.measure(f"pop3s://127.0.0.1:{server.tls_port}", "--connections", 1, "--time", "200ms", "--ca", other, status=1)
+        self.assertEqual((run["sessions"], run["errors"][0]["kind"]), (0, "tls"))
+
+    def test_open_loop_counts_from_when_a_session_was_due(self):
+        server = self.filled_server()
+        # One connection, and each session takes ten times 20 ms: far too few for 50 a second.
+        _, run = self.measure(f"pop3://127.0.0.1:{server.port}", "--mix", "noop", "--commands", 10, "--think", "20ms",
+                              "--rate", 50, "--arrivals", "fixed", "--connections", 1, "--threads", 1, "--time", "2s",
+                              status=1)
+        self.assertEqual(run["errors"][0]["kind"], "not-started")
+        self.assertGreater(run["latency"]["max"], 500e3)
+
+    def test_wrong_password_and_no_server(self):
+        server = self.filled_server()
+        path = self.path("password")
+        with open(path, "w", encoding="ascii") as file:
+            file.write("guess\n")
+        text = self.ringbench("run", f"pop3://127.0.0.1:{server.port}", *USERS, "--password-file", path,
+                              "--connections", 1, "--time", "300ms", status=1)
+        self.assertRegex(text, r"refused: .*PASS was answered \"-ERR \[AUTH\]")
+        text = self.ringbench("run", f"pop3://127.0.0.1:{free_port()}", *USERS, *PASSWORD, "--connections", 1,
+                              "--time", "300ms", status=1)
+        self.assertIn("Connection refused", text)
+
+    def test_interrupted_it_still_has_a_result(self):
+        server = self.filled_server()
+        process = subprocess.Popen([RINGBENCH, "run", f"pop3://127.0.0.1:{server.port}", *USERS, *PASSWORD,
+                                    "--connections", "2", "--time", "1h"], stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE)
+        self.assertIn(b"sessions/s", process.stderr.readline())  # a second has passed
+        process.send_signal(signal.SIGINT)
+        text, _ = process.communicate(timeout=60 * PATIENCE)
+        self.assertIn(b"interrupted", text)
+        self.assertEqual(process.returncode, 0, text)
+
+    def test_find(self):
+        server = self.filled_server()
+        text = self.ringbench("run", f"pop3://127.0.0.1:{server.port}", *USERS, *PASSWORD, "--rate", 4, "--time", "300ms",
+                              "--find", "p50=1ns", "--quiet", status=1)
+        self.assertIn("highest rate with p50 <= 0.00 us: 0.0 sessions/s", text)
+
+
+class WrongServers(RingbenchTest):
+    def found(self, way, *words, status=1):
+        server = WrongServer(way)
+        self.addCleanup(server.close)
+        text, run = self.measure(f"pop3://127.0.0.1:{server.port}", "--connections", 2, "--time", "300ms", *words,
+                                 status=status)
+        return text, {error["kind"]: error for error in run["errors"]}, run
+
+    def test_a_right_one_is_right(self):
+        text, errors, run = self.found("right", "--mix", "fetch,all,uidl", status=0)
+        self.assertEqual(errors, {})
+        self.assertGreater(run["sessions"], 1)
+
+    def test_each_way_is_found_and_named(self):
+        for way, kind, example in (
+                ("octets", "octets", r"RETR \d brought \d+ octets, LIST says \d+"),
+                ("stuffing", "stuffing", r"RETR 1 was answered"),
+                ("twice", "uidl-repeats", r"message 2 has the UIDL of another"),
+                ("cut", "cut", r"closed in the middle of the answer to RETR 1"),
+                ("framing", "framing", r"RETR 1 was answered"),
+                ("stat", "listing", r"LIST has \d+ octets in all, STAT says \d+"),
+                ("greeting", "framing", r"greeting was answered \"hello\""),
+                ("goodbye", "unasked", r"bytes came that answer nothing")):
+            with self.subTest(way):
+                text, errors, _ = self.found(way, "--mix", "all")
+                self.assertEqual(list(errors), [kind], text)
+                self.assertTrue(errors[kind]["wrong_server"])
+                self.assertRegex(errors[kind]["example"], r"^user\d: .*" + example)
+                self.assertIn("THE SERVER IS WRONG", text)
+
+    def test_a_uidl_that_changes(self):
+        text, errors, _ = self.found("uidl", "--mix", "uidl")
+        self.assertEqual(list(errors), ["uidl-changed"], text)
+
+    def test_a_server_that_says_nothing(self):
+        text, errors, _ = self.found("silent", "--mix", "noop", "--timeout", "200ms")
+        self.assertEqual(list(errors), ["timeout"], text)
+        self.assertRegex(errors["timeout"]["example"], "no answer to NOOP within")
+
+    def test_errors_that_are_allowed_do_not_make_a_wrong_server_right(self):
+        self.found("octets", "--mix", "all", "--errors-allowed", 100)
+        self.found("silent", "--mix", "poll=1000,noop=1", "--timeout", "200ms", "--errors-allowed", 50, status=0)
+
+
+class Origin(RingbenchTest):
+    def first_bytes(self, *words):
+        server = WrongServer("right", FirstBytes)
+        self.addCleanup(server.close)
+        self.measure(f"pop3://127.0.0.1:{server.port}", "--rate", 100, "--users", "user%d:1-500", "--time", "500ms", *words, status=1)
+        self.assertGreater(len(server.delivered), 1)
+        return server.port, server.delivered
+
+    def test_source_addresses(self):
+        _, seen = self.first_bytes("--proxy", "v1", "--sources", "127.1.0.3-127.1.0.5")
+        self.assertLessEqual({address for address, _ in seen}, {"127.1.0.3", "127.1.0.4", "127.1.0.5"})
+
+    def test_proxy_headers(self):
+        _, seen = self.first_bytes("--proxy", "v1")
+        for _, first in seen:
+            self.assertRegex(first, rb"^PROXY TCP4 198\.1[89]\.\d+\.\d+ ")
+        port, seen = self.first_bytes("--proxy", "v2")
+        for _, first in seen:
+            signature, version, family, length, source, target, _, target_port = struct.unpack(">12sBBH4s4sHH", first)
+            self.assertEqual((signature, version, family, length), (b"\r\n\r\n\0\r\nQUIT\n", 0x21, 0x11, 12))
+            self.assertEqual((source[0], source[1] & 0xfe, target, target_port), (198, 18, b"\x7f\0\0\x01", port))
+
+
+class Floor(RingbenchTest):
+    def start_floor(self, *words):
+        port = free_port()
+        process = subprocess.Popen([RINGBENCH, "floor", str(port), *map(str, words)], stdout=subprocess.PIPE)
+
+        def stop():
+            process.kill()
+            process.wait()
+            process.stdout.close()
+
+        self.addCleanup(stop)
+        self.assertIn(b"listening on 127.0.0.1", process.stdout.readline())
+        return port
+
+    def test_it_is_a_right_server(self):
+        port = self.start_floor("--messages", 5, "--message-bytes", "20k", "--threads", 2)
+        for more in ([], ["--pipelining"]):
+            _, run = self.measure(f"pop3://127.0.0.1:{port}", "--mix", "poll,all,thunderbird", "--connections", 4,
+                                  "--time", "1s", "--check-content", *more)
+            self.assertGreater(run["messages"], 5)
+
+    def test_an_empty_mailbox_and_odd_commands(self):
+        port = self.start_floor("--messages", 0)
+        client = Pop3(port)
+        self.addCleanup(client.close)
+        self.assertEqual(client.count(), 0)
+        self.assertEqual(client.lines("LIST"), [])
+        client.refused("RETR 1")
+        client.ok("NOOP")
+        client.quit()
+
+
+class Fill(RingbenchTest):
+    def test_the_same_seed_makes_the_same_mail(self):
+        words = [*USERS, "--scale", "0.01", "--seed", 7]
+        self.ringbench("fill", "maildir", self.path("a"), *words)
+        self.ringbench("fill", "maildir", self.path("b"), *words)
+        self.assertEqual(subprocess.run(["diff", "-r", self.path("a"), self.path("b")]).returncode, 0)
+        self.assertEqual(sorted(os.listdir(self.path("a"))), [f"user{n}" for n in range(1, 5)])
+        text = self.ringbench("fill", "maildir", self.path("a"), *words, status=1)
+        self.assertIn("fill changes none", text)
+
+    def test_every_place_gets_the_same_messages(self):
+        words = ["--users", "user1", "--messages", 5, "--message-bytes", "3k"]
+        self.ringbench("fill", "maildir", self.path("maildir"), *words)
+        self.ringbench("fill", "mbox", self.path("mbox/%u.box"), *words)
+        server = self.make_server(["user1"], start=False)
+        self.ringbench("fill", "native", server.store, *words)
+        server.start()
+        new = self.path("maildir/user1/new")
+        messages = set()
+        for name in os.listdir(new):
+            with open(os.path.join(new, name), "rb") as file:
+                messages.add(file.read())
+        self.assertEqual(len(messages), 5)
+        client = server.client("user1")
+        self.addCleanup(client.close)
+        self.assertEqual({client.retrieve(n).replace(b"\r\n", b"\n") for n in range(1, 6)}, messages)
+        with open(self.path("mbox/user1.box"), "rb") as file:
+            boxed = re.split(rb"^From .*\n", file.read(), flags=re.M)[1:]
+        self.assertEqual({re.sub(rb"(?m)^>(>*From )", rb"\1", message)[:-1] for message in boxed}, messages)
+
+    def test_what_there_is_is_not_touched(self):
+        server = self.make_server(["user1"], start=False)
+        self.ringbench("fill", "native", server.store, "--users", "user1", "--messages", 2)
+        text = self.ringbench("fill", "native", server.store, "--users", "user1", "--messages", 2, status=1)
+        self.assertIn("the maildrop of user1 is not empty", text)
+
+
+class Lmtp(RingbenchTest):
+    def make_lmtp(self, way="right"):
+        server = WrongServer(way, Delivery)
+        self.addCleanup(server.close)
+        return server, f"lmtp://127.0.0.1:{server.port}"
+
+    def check_delivered(self, server, count):
+        self.assertEqual(len(server.delivered), count)
+        for user, message in server.delivered[:20]:
+            self.assertRegex(user, r"^user[1-4]$")
+            body = re.sub(rb"(?m)^\.", b"", message.split(b"\r\n\r\n", 1)[1][:-3])
+            self.assertNotRegex(message[:-3], rb"\n\.[^.]")
+            self.assertEqual(b"%08x" % crc32c(body), re.search(rb"X-Ringbench: \S+ (\w+)", message).group(1))
+
+    def test_deliver(self):
+        server, target = self.make_lmtp()
+        for more in ([], ["--pipelining"]):
+            server.delivered.clear()
+            _, run = self.measure(target, "--connections", 3, "--time", "500ms", "--messages", 3, "--message-bytes", "4k", *more)
+            self.assertEqual(run["messages"], 3 * run["sessions"])
+            self.check_delivered(server, run["messages"])
+
+    def test_what_is_delivered_to_the_real_server_comes_back(self):
+        server = self.make_server([f"user{n}" for n in range(1, 5)], lmtp=True)
+        _, sent = self.measure(f"lmtp://127.0.0.1:{server.lmtp_port}", "--connections", 4, "--time", "500ms",
+                               "--messages", 3, "--message-bytes", "4k")
+        self.ringbench("fill", "lmtp", f"lmtp://127.0.0.1:{server.lmtp_port}", *USERS, "--messages", 1)
+        _, got = self.measure(f"pop3://127.0.0.1:{server.port}", "--mix", "drain", "--connections", 4, "--time", "2s",
+                              "--check-content")
+        self.assertEqual(got["messages"], sent["messages"] + 4)
+
+    def test_a_large_message_waits_for_room(self):
+        server, target = self.make_lmtp()
+        _, run = self.measure(target, "--connections", 1, "--time", "100ms", "--message-bytes", "9M")
+        self.assertEqual({len(message) > 9 << 20 for _, message in server.delivered}, {True})
+        self.assertEqual(len(server.delivered), run["messages"])
+
+    def test_refused(self):
+        server, target = self.make_lmtp("silent")
+        text, run = self.measure(target, "--connections", 1, "--time", "100ms", status=1)
+        self.assertEqual(run["errors"][0]["kind"], "refused")
+        self.assertIn('RCPT was answered "451 later"', text)
+
+    def test_fill(self):
+        server, target = self.make_lmtp()
+        self.ringbench("fill", "lmtp", target, *USERS, "--messages", 2, "--message-bytes", "2k")
+        self.check_delivered(server, 8)
+
+
+def crc32c(data):
+    """Castagnoli's, bit by bit."""
+    value = 0xffffffff
+    for byte in data:
+        value ^= byte
+        for _ in range(8):
+            value = value >> 1 ^ (0x82f63b78 if value & 1 else 0)
+    return value ^ 0xffffffff
+
+
+class Page(html.parser.HTMLParser):
+    """Gathers what the page would load, and the text of headings."""
+
+    def __init__(self):
+        super().__init__()
+        self.links, self.headings, self.body, self.tag = [], [], {}, ""
+
+    def handle_starttag(self, tag, attributes):
+        self.tag = tag
+        for name, value in attributes:
+            if name in ("src", "href", "xlink:href"):
+                self.links.append(value)
+            if tag == "body":
+                self.body[name] = value
+
+    def handle_data(self, data):
+        if self.tag in ("h1", "h2"):
+            self.headings.append(data)
+
+
+class Results(RingbenchTest):
+    def run_floor(self, *words):
+        server = WrongServer("right")
+        self.addCleanup(server.close)
+        return self.ringbench("run", f"pop3://127.0.0.1:{server.port}", "--users", "user%d:1-500", *PASSWORD, "--rate",
+                              100, "--time", "1s", *words)
+
+    def test_hdr_log(self):
+        path = self.path("latency.hlog")
+        self.run_floor("--hdr", path, "--json", self.path("run.json"))
+        with open(self.path("run.json"), encoding="ascii") as file:
+            run = json.load(file)["runs"][0]
+        counts = collections.Counter()
+        with open(path, encoding="ascii") as file:
+            for line in file:
+                if line[0].isdigit():
+                    counts.update(self.read_hdr(base64.b64decode(line.split(",")[3])))
+        self.assertEqual(sum(counts.values()), run["sessions"])
+        # The median as HdrHistogram understands the places: 256 of the first size, then 128 a power.
+        passed = 0
+        for place in sorted(counts):
+            passed += counts[place]
+            if passed * 2 >= run["sessions"]:
+                break
+        bucket = max(0, (place >> 7) - 1)
+        median_ns = (place - (bucket << 7)) << bucket
+        self.assertAlmostEqual(median_ns / 1000 / run["latency"]["p50"], 1, delta=0.03)
+
+    def read_hdr(self, packed):
+        """The counts by their places, of one histogram in the V2 encoding."""
+        cookie, length = struct.unpack(">II", packed[:8])
+        self.assertEqual((cookie, length), (0x1c849314, len(packed) - 8))
+        data = zlib.decompress(packed[8:])
+        cookie, payload, _, digits, lowest, _, ratio = struct.unpack(">IIIIqqd", data[:40])
+        self.assertEqual((cookie, payload, digits, lowest, ratio), (0x1c849313, len(data) - 40, 2, 1, 1.0))
+        counts, at, place = {}, 40, 0
+        while at < len(data):
+            number, shift = 0, 0
+            while True:
+                byte = data[at]
+                at += 1
+                number |= (byte & 0x7f) << shift
+                shift += 7
+                if byte < 0x80:
+                    break
+            number = (number >> 1) ^ -(number & 1)
+            if number < 0:
+                place -= number
+            else:
+                counts[place] = number
+                place += 1
+        return counts
+
+    def test_compare(self):
+        self.run_floor("--repeat", 3, "--json", self.path("a.json"))
+        with open(self.path("a.json"), encoding="ascii") as file:
+            data = json.load(file)
+        self.assertEqual(len(data["runs"]), 3)
+        text = self.ringbench("compare", self.path("a.json"), self.path("a.json"), "--tolerance", 200)
+        self.assertRegex(text, r"sessions/s .*\+0\.0%.*same")
+        for run in data["runs"]:
+            run["sessions_per_s"] /= 2
+        with open(self.path("b.json"), "w", encoding="ascii") as file:
+            json.dump(data, file)
+        text = self.ringbench("compare", self.path("a.json"), self.path("b.json"), "--tolerance", 20, status=1)
+        self.assertRegex(text, r"sessions/s .*-50\.0%.*WORSE")
+        self.ringbench("--compare", self.path("b.json"), self.path("a.json"), "--tolerance", 20)
+        with open(self.path("c.json"), "w", encoding="ascii") as file:
+            file.write("{}")
+        self.ringbench("compare", self.path("a.json"), self.path("c.json"), status=2)
+
+    def test_report_is_drawn_in_a_browser(self):
+        browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+        if browser is None:
+            raise unittest.SkipTest("cannot: no chromium here")
+        path = self.path("both.html")
+        self.run_floor("--json", self.path("a.json"), "--label", "first</script>", "--pid", os.getpid())
+        self.run_floor("--json", self.path("b.json"), "--label", "second", "--report", self.path("one.html"))
+        self.ringbench("report", self.path("a.json"), self.path("b.json"), "--output", path)
+        for name, plots in (("one.html", 6), ("both.html", 9)):
+            result = subprocess.run([browser, "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom",
+                                     f"--user-data-dir={self.path('browser')}", "--virtual-time-budget=5000",
+                                     "file://" + self.path(name)], capture_output=True, timeout=120 * PATIENCE)
+            page = Page()
+            page.feed(result.stdout.decode())
+            self.assertEqual(page.links, [])
+            self.assertEqual(page.body.get("data-drawn"), str(plots), page.headings)
+            self.assertIn("Latency by percentile", page.headings)
+        self.assertIn("first</script> · second", page.headings)
+        self.assertIn("Latency heat map: second", page.headings)
+        with open(path, encoding="utf-8") as file:
+            self.assertIsNone(re.search(r"(https?:)?//(?!www\.w3\.org/2000/svg)\w+\.\w", re.sub(r'"[a-z0-9]+://127[^"]*"', "", file.read())))
+
+
+class Words(RingbenchTest):
+    def test_wrong_words_get_a_sentence(self):
+        target = "pop3://127.0.0.1:1"
+        for words, sentence in (
+                (["rnu"], 'there is no command "rnu"; did you mean run?'),
+                ([target], "a target comes behind a command: ringbench run"),
+                (["run"], "run needs a target"),
+                (["run", "imap://a"], '"imap://a" is no target; write pop3://HOST:PORT'),
+                (["run", target, "--rate", "5"], "--users is missing"),
+                (["run", target, *USERS, "--rate", "5"], "--password or --password-file is missing"),
+                (["run", target, *USERS, *PASSWORD], "say how much: --rate 200"),
+                (["run", target, *USERS, *PASSWORD, "--connections", "50M"], "this process may open"),
+                (["run", target, *USERS, *PASSWORD, "--connections", "5"], "--connections 5 need as many --users"),
+                (["run", target, *USERS, *PASSWORD, "--rate", "5", "--mix", "pol=3"], "did you mean poll? The kinds are"),
+                (["run", target, *USERS, *PASSWORD, "--rate", "5", "--auth", "x"], '"x" is none of user, plain, login'),
+                (["run", target, *USERS, *PASSWORD, "--rate", "5", "--warmup", "10s"], "--warmup must be shorter"),
+                (["run", target, *USERS, *PASSWORD, "--rate", "5", "--find", "p99"], "write p99=50ms"),
+                (["run", target, *USERS, *PASSWORD, "--rate", "5", "--sources", "x"], "write 127.1.0.1-127.1.0.200"),
+                (["run", target, "--usres", "x"], "run has no option --usres; did you mean --users?"),
+                (["fill", "maildir"], "fill needs a kind and a place"),
+                (["fill", "imap", "x"], '"imap" is none of maildir, mbox, native, lmtp'),
+                (["floor", "x"], "floor needs a port"),
+                (["report"], "report needs a file"),
+                (["compare", "a"], "compare needs two files")):
+            with self.subTest(words):
+                self.assertIn(sentence, self.ringbench(*words, status=2))
+
+    def test_help(self):
+        self.assertIn("ringbench run TARGET", self.ringbench("--help"))
+        for command in ("run", "fill", "floor", "report", "compare"):
+            self.assertIn(f"ringbench {command}", self.ringbench(command, "--help"))
+        self.assertRegex(self.ringbench("-V"), r"^ringbench \d")
