@@ -331,7 +331,7 @@ static void ended(struct link *link, int error)
         script_fail(&link->script, FAULT_CONNECT, "cannot connect: %s", strerror(error));
     else if (error != 0 && error != ECONNRESET)
         script_fail(&link->script, FAULT_CLOSED, "%s", strerror(error));
-    (void)script_closed(&link->script);
+    (void)script_closed(&link->script, error == ECONNRESET);
     finish(link);
 }
 

@@ -80,8 +80,11 @@ bool run_once(const struct run_settings *settings, struct result *out_result, ch
     struct ticker quiet = {.is_quiet = true};
     add_seconds(&board, out_result, &quiet, true, begun_ns);
     for (uint32_t i = 0; i < out_result->timeline.count; i++) {
-        out_result->total.received_bytes += out_result->timeline.seconds[i].received_bytes;
-        out_result->total.sent_bytes += out_result->timeline.seconds[i].sent_bytes;
+        const struct timeline_second *second = &out_result->timeline.seconds[i];
+        if (second->second < settings->load.warmup_ns / 1000000000U)
+            continue;
+        out_result->total.received_bytes += second->received_bytes;
+        out_result->total.sent_bytes += second->sent_bytes;
     }
     out_result->was_interrupted = atomic_load(&interrupted);
     board_fini(&board);

@@ -107,19 +107,20 @@ void script_tls_began(struct script *script)
     script->is_encrypted = true;
 }
 
-enum fault script_closed(struct script *script)
+enum fault script_closed(struct script *script, bool by_reset)
 {
     if (script->fault != FAULT_NONE)
         return script->fault;
     if (script->queue_count == 0 && script->stage == STAGE_END)
         return FAULT_NONE;
     char waiting[64];
+    const char *how = by_reset ? "reset the connection" : "closed";
     script_describe(script, waiting, sizeof waiting);
     if (script->queue_count > 0 && answer_has_begun(&script->answer))
-        script_fail(script, FAULT_CUT, "the server closed in the middle of the answer to %s",
+        script_fail(script, FAULT_CUT, "the server %s in the middle of the answer to %s", how,
                     waiting);
     else
-        script_fail(script, FAULT_CLOSED, "the server closed, waiting for %s", waiting);
+        script_fail(script, FAULT_CLOSED, "the server %s, waiting for %s", how, waiting);
     return script->fault;
 }
 

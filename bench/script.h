@@ -136,8 +136,8 @@ enum script_wish script_say(struct script *script, struct script_out *out, uint6
 void script_continue(struct script *script);
 void script_tls_began(struct script *script);
 
-/* The server has closed. FAULT_NONE where that was its right. */
-enum fault script_closed(struct script *script);
+/* The server has closed, or has reset the connection. FAULT_NONE where that was its right. */
+enum fault script_closed(struct script *script, bool by_reset);
 
 /* What the session is waiting for: "RETR 3"; for sentences. */
 void script_describe(const struct script *script, char *out_text, size_t text_bytes);

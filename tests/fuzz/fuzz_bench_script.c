@@ -80,7 +80,7 @@ static struct course play(const struct script_settings *settings, const struct k
         }
         free(piece);
     }
-    (void)script_closed(&script);
+    (void)script_closed(&script, false);
     course.fault = script.fault;
     course.octets = script.message_octets;
     course.messages = script.message_count;

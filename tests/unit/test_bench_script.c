@@ -66,7 +66,7 @@ static void expect_end(const char *answer)
 {
     cr_assert_eq(hear(answer), SCRIPT_ANSWERED, "%s", example);
     cr_assert_eq(script_say(&script, &out, 0), SCRIPT_END);
-    cr_assert_eq(script_closed(&script), FAULT_NONE);
+    cr_assert_eq(script_closed(&script, false), FAULT_NONE);
     script_end(&script);
 }
 
@@ -155,7 +155,7 @@ Test(bench_script, fetch_takes_what_is_new_only)
 Test(bench_script, a_session_that_breaks_off_remembers_nothing_new)
 {
     fetch_up_to("+OK 1 10\r\n", "+OK\r\n1 10\r\n.\r\n", "+OK\r\n1 a\r\n.\r\n", "RETR 1\r\n");
-    cr_assert_eq(script_closed(&script), FAULT_CLOSED);
+    cr_assert_eq(script_closed(&script, false), FAULT_CLOSED);
     cr_assert_not_null(strstr(example, "waiting for RETR 1"), "%s", example);
     script_end(&script);
     cr_assert_not(seen.is_known);
@@ -165,7 +165,8 @@ Test(bench_script, a_cut_answer_is_told_from_a_closed_connection)
 {
     fetch_up_to("+OK 1 10\r\n", "+OK\r\n1 10\r\n.\r\n", "+OK\r\n1 a\r\n.\r\n", "RETR 1\r\n");
     cr_assert_eq(hear("+OK\r\n0123"), SCRIPT_MORE);
-    cr_assert_eq(script_closed(&script), FAULT_CUT);
+    cr_assert_eq(script_closed(&script, true), FAULT_CUT);
+    cr_assert_not_null(strstr(example, "the server reset the connection in the middle of"));
     script_end(&script);
 }
 
