@@ -26,7 +26,8 @@ void lmtp_steps_run(struct lmtp_conn *lmtp)
 {
     struct conn *conn = &lmtp->conn;
     for (uint32_t steps = 0; !conn_is_parked(conn); steps++) {
-        if (steps >= TURN_STEPS_MAX) {
+        /* A recipient's address lies in the input, which does not stay. */
+        if (steps >= TURN_STEPS_MAX && lmtp->ask.kind != LMTP_ASK_RECIPIENT) {
             shard_make_ready(conn->shard, conn);
             return;
         }

@@ -76,6 +76,22 @@ class Delivery(LmtpTest):
         self.assertTrue(message.startswith(b"Return-Path: <>\r\nDelivered-To: bob@x\r\n"), message)
         self.assertIn(b"Subject: short", Pop3.lines(server.client("bob"), "TOP 1 0"))
 
+    def test_an_address_stays_what_it_was(self):
+        """Wherever in a long pipeline a session's turn ends, and its input goes back."""
+        server = self.make_lmtp_server(pipelined_bytes=16384)
+        strangers = b"".join(b"RCPT TO:<stranger%d@x>\r\n" % number for number in range(1000))
+        for lines in range(64):
+            client = self.client_of(server)
+            client.send(b"MAIL FROM:<a@b>\r\n" + b"NOOP\r\n" * lines + strangers)
+            for _ in range(1 + lines + 1000):
+                client.answer()
+            client.close()
+        server.stop()
+        with open(server.log_path, "rb") as log:
+            addresses = re.findall(rb" recipient-refused to=(.*?) from=", log.read())
+        self.assertGreater(len(addresses), 1000)
+        self.assertEqual([at for at in addresses if not re.match(rb"stranger\d+@x\Z", at)], [])
+
     def test_who_is_meant(self):
         server = self.make_lmtp_server(["alice", "alice+x", "joe@example.org"], username_format="address",
                                        recipient_delimiter='"-"')
