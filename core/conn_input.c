@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
 
 /* Unanswered input of a peer who has not logged in: a line of a SASL exchange and some commands. */
 #define STRANGER_BYTES_MAX 32768
@@ -74,8 +73,9 @@ void conn_input_fini(struct conn *conn)
         password_wipe(conn->backlog, conn->backlog_used);
     /* A rare burst must not be held in memory for ever. */
     if (conn->backlog_used > limit)
-        (void)madvise(conn->backlog, conn_input_block_bytes(&shard->server->config), MADV_DONTNEED);
-    slab_give(&shard->backlogs, conn->backlog);
+        slab_give_memory(&shard->backlogs, conn->backlog);
+    else
+        slab_give(&shard->backlogs, conn->backlog);
     conn->backlog = NULL;
     conn->backlog_used = 0;
 }

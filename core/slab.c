@@ -4,6 +4,7 @@
 #include "proto/must.h"
 
 #include <sys/mman.h>
+#include <unistd.h>
 
 #define SLAB_ALIGNMENT   64
 #define SLAB_CHUNK_BYTES (1024 * 1024)
@@ -52,6 +53,17 @@ void slab_give(struct slab *slab, void *block)
     *(void **)block = slab->free;
     slab->free = block;
     slab->taken--;
+}
+
+/* Only whole pages can go; blocks begin anywhere. */
+void slab_give_memory(struct slab *slab, void *block)
+{
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    uintptr_t begin = ((uintptr_t)block + page - 1) / page * page;
+    uintptr_t end = ((uintptr_t)block + slab->block_bytes) / page * page;
+    if (begin < end)
+        (void)madvise((void *)begin, end - begin, MADV_DONTNEED);
+    slab_give(slab, block);
 }
 
 static bool grow(struct slab *slab)

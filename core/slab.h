@@ -34,4 +34,7 @@ void slab_fini(struct slab *slab);
 void *slab_take(struct slab *slab);
 void slab_give(struct slab *slab, void *block);
 
+/* The same for a large block of which much was written: its memory goes back to the system. */
+void slab_give_memory(struct slab *slab, void *block);
+
 #endif

@@ -109,6 +109,40 @@ Test(slab, maps_once_and_uses_again)
     slab_fini(&slab);
 }
 
+/* The system hands out zeros for what it has got back. */
+Test(slab, the_memory_of_a_large_block_goes_back)
+{
+    enum { BYTES = 1 << 20, PAGE_MAX = 1 << 16 };
+    struct slab slab;
+    slab_init(&slab, BYTES, 2);
+    char *block = slab_take(&slab), *other = slab_take(&slab);
+    memset(block, 'x', BYTES);
+    memset(other, 'y', BYTES);
+    slab_give_memory(&slab, block);
+    cr_assert_eq(slab_take(&slab), block);
+    for (size_t i = PAGE_MAX; i < BYTES - PAGE_MAX; i++)
+        cr_assert_eq(block[i], 0);
+    for (size_t i = 0; i < BYTES; i++)
+        cr_assert_eq(other[i], 'y', "it is the neighbour's");
+    slab_give_memory(&slab, block);
+    slab_give(&slab, other);
+    slab_fini(&slab);
+}
+
+/* Less than a page cannot go. */
+Test(slab, a_small_block_only_comes_back)
+{
+    struct slab slab;
+    slab_init(&slab, 64, 3);
+    cr_assert_eq(take_all(&slab), 3);
+    memset(blocks[1], 'y', 64);
+    slab_give_memory(&slab, blocks[0]);
+    cr_assert_eq(*(char *)blocks[1], 'y');
+    slab_give(&slab, blocks[1]);
+    slab_give(&slab, blocks[2]);
+    slab_fini(&slab);
+}
+
 Test(slab, without_blocks_there_are_none)
 {
     struct slab slab;
