@@ -358,6 +358,8 @@ static enum mail_result give_uids(struct maildir_session *session, const struct 
         *header = (struct dovecot_uidlist){
             .uid_validity = (uint32_t)(disk_time_ns(access->disk) / NS_PER_S + 1), .next_uid = 1};
     raise_next_uid(list, header);
+    if (count_needy(list) >= UINT32_MAX - header->next_uid)
+        return MAIL_PERMANENT; /* there are no more UIDs */
     struct maildir_list some;
     struct writer writer = {.access = access, .file = is_new ? lock : -1};
     int error = choose(list, is_new, &some) ? 0 : -ENOMEM;

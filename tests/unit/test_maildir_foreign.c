@@ -110,6 +110,21 @@ Test(maildir_foreign, a_list_that_is_lost_is_made_again)
     cr_assert_str_eq(lines(), "7 :1.h:2,\n8 :0.h\n");
 }
 
+Test(maildir_foreign, uids_come_to_an_end)
+{
+    bool waited;
+    maildir_box_init(&box, "dovecot");
+    maildir_box_put(&box, "new/1.h", "abc\n");
+    maildir_box_put(&box, "dovecot-uidlist", "3 V9 N4294967293\n");
+    maildir_box_open(&box, 1);
+    maildir_box_expect(&box, 1, 5, "fffffffd00000009");
+    maildir_box_close(&box);
+    maildir_box_put(&box, "new/2.h", "abc\n");
+    cr_assert_eq(maildir_box_try(&box, &waited), MAIL_PERMANENT);
+    cr_assert_str_eq(lines(), "4294967293 :1.h\n");
+    cr_assert(!maildir_box_has(&box, "dovecot-uidlist.lock"));
+}
+
 Test(maildir_foreign, version_1_becomes_version_3)
 {
     maildir_box_init(&box, "%u");
