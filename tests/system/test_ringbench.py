@@ -59,12 +59,11 @@ class RingbenchTest(ServerTest):
 
 class Run(RingbenchTest):
     def test_every_kind_against_the_real_server(self):
-        # A maildrop takes one session at a time: at a rate there must be users enough.
-        server = self.filled_server(users=200)
+        server = self.filled_server(users=20)
         kinds = ["poll", "uidl", "list", "top", "fetch", "all", "noop", "greet", "thunderbird"]
         for more in ([], ["--pipelining"], ["--auth", "plain"], ["--auth", "login"]):
-            text, run = self.measure(f"pop3://127.0.0.1:{server.port}", "--mix", ",".join(kinds), "--commands", 10, "--rate", 200,
-                                     "--time", "1s", "--users", "user%d:1-200", "--check-content", "--pid", server.process.pid, *more)
+            text, run = self.measure(f"pop3://127.0.0.1:{server.port}", "--mix", ",".join(kinds), "--commands", 10, "--connections", 10,
+                                     "--time", "1s", "--users", "user%d:1-20", "--check-content", "--pid", server.process.pid, *more)
             self.assertIn("errors     none", text)
             self.assertEqual(set(run["kinds"]), set(kinds))
             self.assertGreater(run["sessions"], 50)
@@ -76,6 +75,7 @@ class Run(RingbenchTest):
             self.assertEqual(sum(second["done"] for second in run["seconds"]), run["sessions"])
 
     def test_warming_up_does_not_count(self):
+        # A maildrop takes one session at a time: at a rate there must be users enough.
         server = self.filled_server(users=50)
         _, run = self.measure(f"pop3://127.0.0.1:{server.port}", "--rate", 50, "--arrivals", "fixed", "--time", "2s", "--warmup", "1s",
                               "--users", "user%d:1-50")
