@@ -141,20 +141,22 @@ Test(bench_answer, wrong_messages)
     expect_wrong(ANSWER_BODY, "+OK\r\n.\n", FAULT_STUFFING);
 }
 
-/* Long enough for the blocks of 16 bytes, at every place of what is odd. */
+/* Long enough for the blocks of 64 bytes, at every place of what is odd. */
 Test(bench_answer, wrong_bytes_at_every_place)
 {
-    static const char line[] = "0123456789abcdef0123456789abcdef0123456789\r\n";
-    char text[256], rows[16];
+    static const char line[] = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+                               "0123456789abcdef0123456789abcdef0123456789\r\n";
+    enum { LINE = sizeof line - 1 };
+    char text[512], rows[16];
     size_t left;
-    for (size_t shift = 0; shift < 40; shift++) {
+    for (size_t shift = 0; shift < LINE - 4; shift++) {
         size_t count = (size_t)snprintf(text, sizeof text, "+OK\r\n%s%s.\r\n", line + shift, line);
         cr_assert_eq(feed(ANSWER_BODY, text, count, count, rows, &left), ANSWER_DONE);
-        cr_assert_eq(answer.octets, 2 * 44 - shift);
+        cr_assert_eq(answer.octets, 2 * LINE - shift);
         count = (size_t)snprintf(text, sizeof text, "+OK\r\n%s..%s.\r\n", line + shift, line);
         cr_assert_eq(feed(ANSWER_BODY, text, count, count, rows, &left), ANSWER_DONE);
-        cr_assert_eq(answer.octets, 2 * 44 - shift + 1);
-        text[5 + 44 - shift - 2] = 'x'; /* the CR of the first line */
+        cr_assert_eq(answer.octets, 2 * LINE - shift + 1);
+        text[5 + LINE - shift - 2] = 'x'; /* the CR of the first line */
         cr_assert_eq(feed(ANSWER_BODY, text, count, count, rows, &left), ANSWER_WRONG);
         cr_assert_eq(answer.fault, FAULT_FRAMING);
         count = (size_t)snprintf(text, sizeof text, "+OK\r\n%s.%s.\r\n", line + shift, line);
