@@ -105,6 +105,7 @@ void link_timeout(struct link *link)
 
 void link_hurry(struct link *link)
 {
+    script_hurry(&link->script);
     if (link->is_over || (link->wait != LINK_HOLDS && link->wait != LINK_THINKS))
         return;
     script_continue(&link->script);

@@ -41,7 +41,7 @@ void link_begin(struct load *load, uint32_t kind, uint64_t user, uint64_t due_ns
 void link_timeout(struct link *link);
 struct link *link_of_timer(struct wheel_entry *timer);
 
-/* The run ends: what is held or thinks goes on to its end. */
+/* The run ends: what is held, thinks or repeats itself goes on to its end. */
 void link_hurry(struct link *link);
 
 /* Cuts the session off, with a fault. */

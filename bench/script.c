@@ -107,6 +107,11 @@ void script_tls_began(struct script *script)
     script->is_encrypted = true;
 }
 
+void script_hurry(struct script *script)
+{
+    script->is_hurried = true;
+}
+
 enum fault script_closed(struct script *script, bool by_reset)
 {
     if (script->fault != FAULT_NONE)

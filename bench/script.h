@@ -84,7 +84,7 @@ struct script {
     enum stage stage;
     uint8_t stage_index; /* of the kind's next stage */
     uint8_t part;        /* within a stage of several commands */
-    bool is_encrypted, is_logged_in, has_thought, has_said_quit, is_content_judged;
+    bool is_encrypted, is_logged_in, has_thought, is_hurried, is_content_judged;
     uint32_t number;  /* of the message that comes next */
     uint64_t repeats; /* done of NOOP or of deliveries */
     struct seen_cursor cursor;
@@ -135,6 +135,9 @@ enum script_wish script_say(struct script *script, struct script_out *out, uint6
 /* After SCRIPT_THINK, SCRIPT_HOLD and SCRIPT_TLS, before the next script_say. */
 void script_continue(struct script *script);
 void script_tls_began(struct script *script);
+
+/* The run ends: NOOPs and deliveries that were still to come are left out. */
+void script_hurry(struct script *script);
 
 /* The server has closed, or has reset the connection. FAULT_NONE where that was its right. */
 enum fault script_closed(struct script *script, bool by_reset);

@@ -46,7 +46,7 @@ enum script_wish script_lmtp_next(struct script *script, struct script_out *out,
                     ->letters[random_below(&script->random, script->settings->letter_count)];
             script->message_octets += out->tail.length;
             script->part = PART_MAIL;
-            if (++script->repeats >= script->settings->messages)
+            if (++script->repeats >= script->settings->messages || script->is_hurried)
                 script_advance(script);
             break;
         }

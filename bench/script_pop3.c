@@ -67,7 +67,7 @@ enum script_wish script_pop3_next(struct script *script, struct script_out *out,
         return bodies(script, out, now_ns);
     case STAGE_NOOP:
         script_ask(script, out, STEP_NOOP, 0, now_ns, "NOOP");
-        if (++script->repeats < script->settings->commands)
+        if (++script->repeats < script->settings->commands && !script->is_hurried)
             return SCRIPT_SAID;
         break;
     case STAGE_HOLD:

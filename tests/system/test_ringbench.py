@@ -103,6 +103,12 @@ class Run(RingbenchTest):
         self.assertEqual(run["sessions"], 4)
         self.assertEqual(run["steps"]["quit"]["count"], 4)
 
+    def test_endless_sessions_end_with_the_run(self):
+        server = self.filled_server()
+        _, run = self.measure(f"pop3://127.0.0.1:{server.port}", "--mix", "noop", "--commands", "1000M", "--connections", 4, "--time", "500ms")
+        self.assertEqual(run["sessions"], 4)
+        self.assertGreater(run["steps"]["noop"]["count"], 4)
+
     def test_think_and_slow_readers(self):
         server = self.filled_server()
         _, run = self.measure(f"pop3://127.0.0.1:{server.port}", "--mix", "all", "--connections", 4, "--time", "1s",

@@ -232,6 +232,30 @@ Test(bench_script, noop_and_outlook)
     script_end(&script);
 }
 
+Test(bench_script, what_repeats_itself_can_be_hurried)
+{
+    struct span letter = SPAN_LITERAL(".\r\n");
+    settings.commands = settings.messages = 1000000;
+    settings.letters = &letter;
+    settings.letter_count = 1;
+    begin("noop");
+    log_in("NOOP\r\n");
+    exchange("+OK\r\n", "NOOP\r\n");
+    script_hurry(&script);
+    exchange("+OK\r\n", "NOOP\r\n");
+    exchange("+OK\r\n", "QUIT\r\n");
+    expect_end("+OK\r\n");
+    begin("deliver");
+    exchange("220 hello\r\n", "LHLO ringbench.example\r\n");
+    exchange("250 ok\r\n", "MAIL FROM:<ringbench@example.org>\r\n");
+    script_hurry(&script);
+    exchange("250 ok\r\n", "RCPT TO:<user7>\r\n");
+    exchange("250 ok\r\n", "DATA\r\n");
+    exchange("354 go\r\n", "");
+    exchange("250 taken\r\n", "QUIT\r\n");
+    expect_end("221 bye\r\n");
+}
+
 Test(bench_script, refusals)
 {
     begin("poll");
