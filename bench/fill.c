@@ -59,8 +59,8 @@ int fill_command(char *const *words)
     if (!check(&settings, places, &kind))
         return 2;
     static struct fill_target target; /* too large for a careful stack */
-    bool good =
-        fill_target_open(&target, (enum fill_kind)kind, places[1]) && fill_all(&settings, &target);
+    bool good = fill_target_open(&target, (enum fill_kind)kind, places[1]) &&
+                fill_all(&settings, &target) && fill_target_finish(&target);
     if (!good)
         option_complain("%s", target.error);
     fill_target_close(&target);

@@ -27,6 +27,7 @@ bool fill_native_open(struct fill_target *target)
     };
     if (target->access.disk == NULL)
         return false;
+    disk_posix_put_off_syncs(target->access.disk);
     return target->access.scratch != NULL || fill_target_fail(target, "not enough memory");
 }
 

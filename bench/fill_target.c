@@ -95,6 +95,13 @@ bool fill_target_end(struct fill_target *target)
     return good || fill_target_fail(target, "cannot write %s: %s", target->path, strerror(errno));
 }
 
+bool fill_target_finish(struct fill_target *target)
+{
+    int result = target->kind == FILL_NATIVE ? disk_posix_sync_all(target->access.disk) : 0;
+    return result == 0 || fill_target_fail(target, "cannot write %s to the disk: %s", target->place,
+                                           strerror(-result));
+}
+
 bool fill_target_fail(struct fill_target *target, const char *format, ...)
 {
     va_list arguments;

@@ -2,7 +2,7 @@
  *
  * One interface over four kinds of places: Maildirs, mbox files, a native store, an LMTP server. A
  * mailbox that is there already is never touched, but for LMTP, where the server decides. Nothing
- * is synced that need not be: whoever loses power fills again.
+ * is synced before the end: whoever loses power fills again.
  */
 #ifndef RINGPOST_BENCH_FILL_TARGET_H
 #define RINGPOST_BENCH_FILL_TARGET_H
@@ -44,6 +44,9 @@ bool fill_target_put(struct fill_target *target, const struct specimen *letter, 
 
 /* Ends the mailbox: all of it is there now. */
 bool fill_target_end(struct fill_target *target);
+
+/* After the last mailbox: waits until a store is on stable storage, all of it at once. */
+bool fill_target_finish(struct fill_target *target);
 
 /* The same for the kinds of their own; private to the room. */
 bool fill_native_open(struct fill_target *target);

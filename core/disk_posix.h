@@ -15,6 +15,12 @@
 struct disk *disk_posix_open(const char *root);
 void disk_posix_close(struct disk **disk);
 
+/* From now on no sync waits: for a store that can be made again, where a sync for each maildrop
+ * would take hours (ringbench fill). Never for one that serves. The second waits for all at once;
+ * 0 or -errno. */
+void disk_posix_put_off_syncs(struct disk *disk);
+int disk_posix_sync_all(struct disk *disk);
+
 /* Remembers for `keep_s` seconds which messages have been checked, up to `entries` of them
  * (disk_set_checked); once, before threads use the disk. Without it, or where one of the two is 0
  * or there is no memory, nothing is remembered. */

@@ -68,6 +68,16 @@ Test(disk_posix, missing_root_is_null_with_errno)
     cr_assert_eq(errno, ENOENT);
 }
 
+Test(disk_posix, syncs_can_be_put_off)
+{
+    cr_assert_eq(disk_sync(disk, -1), -EBADF);
+    cr_assert_eq(disk_sync_folder(disk, "missing"), -ENOENT);
+    disk_posix_put_off_syncs(disk);
+    cr_assert_eq(disk_sync(disk, -1), 0);
+    cr_assert_eq(disk_sync_folder(disk, "missing"), 0);
+    cr_assert_eq(disk_posix_sync_all(disk), 0);
+}
+
 Test(disk_posix, modes_open_and_create)
 {
     cr_assert_eq(disk_open(disk, "mail", DISK_READ, DISK_WAIT), -ENOENT);
