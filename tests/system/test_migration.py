@@ -4,6 +4,7 @@ Mail programs that remember by UIDL what they have (fetchmail, getmail, mpop) fe
 Dovecot, then from Ringpost on the same port, then from a Dovecot again: nothing comes twice. And
 the UIDLs of each of Dovecot's formats are what that Dovecot itself has answered.
 """
+import contextlib
 import glob
 import os
 import pwd
@@ -14,7 +15,7 @@ import time
 
 from mails import MEAN, ORDINARY, header
 from old_dovecot import MASTER, MASTER_PASSWORD, OldDovecot, password_at_dovecot
-from ringpost_server import ANSWER_S, PATIENCE, RINGPOST, Pop3, ServerTest, on_the_wire
+from ringpost_server import ANSWER_S, RINGPOST, Pop3, ServerTest, on_the_wire
 
 MESSAGES = [message for _, message in ORDINARY]
 
@@ -391,11 +392,18 @@ class KilledImports(MigrationTest):
         by_files = ("import", "maildir", "alice", dovecot.maildir("alice"), "--remove-gone")
         self.assertNotIn(b"removed", server.ringpost(*by_files))
 
+    def has_begun(self):
+        with contextlib.suppress(AssertionError, FileNotFoundError):
+            return bool(self.server.maildrop("alice"))
+        return False
+
     def test_interrupt(self):
         command = [RINGPOST, "-c", self.server.config, "import", "pop3", "alice", self.dovecot.url,
                    *self.as_master(self.dovecot)]
         child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        time.sleep(0.2 * PATIENCE)
+        end = time.monotonic() + ANSWER_S
+        while not self.has_begun() and child.poll() is None and time.monotonic() < end:
+            time.sleep(0.005)
         child.terminate()
         out, said = child.communicate(timeout=ANSWER_S)
         if child.returncode != 0:  # unless it was faster than we
