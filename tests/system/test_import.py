@@ -601,10 +601,11 @@ imported 3 users: 3 messages, 6 octets; 0 already there, 0 skipped, 0 failed; 0 
         silent = self.fake([], silent=True)
         child = subprocess.Popen(self.command("import", "pop3", "--list", "-", *self.pop3(silent), "--jobs=1"),
                                  stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        silent.silent = True
         child.stdin.write(b"alice\nbob\n")
         child.stdin.close()
-        time.sleep(0.3 * PATIENCE)
+        end = time.monotonic() + 20 * PATIENCE
+        while not silent.connections and time.monotonic() < end:
+            time.sleep(0.01)
         child.terminate()
         out, said = child.stdout.read(), child.stderr.read()
         child.stdout.close()
