@@ -79,6 +79,8 @@ void conn_stop(struct conn *conn, bool now)
         end_session(conn, CONN_END_SHUTDOWN, SHUT_RDWR);
     else if (now)
         (void)shutdown(conn->stream.socket, SHUT_RDWR);
+    else if (!conn->shut)
+        shard_make_ready(conn->shard, conn);
     conn_settle(conn);
 }
 

@@ -52,7 +52,8 @@ struct conn_protocol {
      * conn_is_parked. Input that is left is kept, and `run` comes again when something moved. */
     void (*run)(struct conn *conn);
 
-    /* The server stops: whether the session may go on until the shard's deadline. */
+    /* The server stops: whether the session may go on until the shard's deadline. `run` comes then,
+     * so that it can end by itself. */
     bool (*may_stay)(const struct conn *conn);
 
     /* The session is over, by conn->end: writes it into the log, and gives back what others wait

@@ -57,13 +57,11 @@ static void run(struct conn *conn)
 }
 
 /* A message that is coming in may come to its end, and who has not heard yet of one that was
- * delivered would send it again. */
+ * delivered would send it again. Whoever is between two messages hears 421 (RFC 5321 3.8). */
 static bool may_stay(const struct conn *conn)
 {
     const struct lmtp_conn *lmtp = (const struct lmtp_conn *)conn;
-    bool has_to_say = conn->plan != NULL && !plan_is_empty(conn->plan);
-    return lmtp->ask.kind == LMTP_ASK_DATA || lmtp->ask.kind == LMTP_ASK_DELIVER ||
-           conn->pending > 0 || (lmtp->greeted && has_to_say);
+    return lmtp->greeted && lmtp->ask.kind != LMTP_ASK_TLS;
 }
 
 /* Deliveries that have begun are not taken back, whether or not the peer still hears of them. */

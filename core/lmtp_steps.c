@@ -14,6 +14,7 @@ static bool step_line(struct lmtp_conn *lmtp);
 static bool step_data(struct lmtp_conn *lmtp);
 static bool step_deliver(struct lmtp_conn *lmtp);
 static bool step_tls(struct lmtp_conn *lmtp);
+static void step_close(struct lmtp_conn *lmtp);
 static void stop(struct lmtp_conn *lmtp);
 static bool wait_for_input(struct lmtp_conn *lmtp);
 static void hand_over(struct lmtp_conn *lmtp, const struct lmtp_answer *answer);
@@ -64,9 +65,7 @@ static bool step(struct lmtp_conn *lmtp)
     case LMTP_ASK_TLS:
         return step_tls(lmtp);
     case LMTP_ASK_CLOSE:
-        lmtp->conn.says_last = true;
-        if (flush(lmtp))
-            conn_finish(&lmtp->conn, end_of(lmtp));
+        step_close(lmtp);
         return false;
     }
     must(false);
@@ -93,6 +92,20 @@ static bool step_line(struct lmtp_conn *lmtp)
         return wait_for_input(lmtp);
     }
     must(false);
+}
+
+/* A peer whose input has all been read loses nothing by a close at once: at the stop of the server
+ * he is not waited for, who may keep the connection for later. */
+static void step_close(struct lmtp_conn *lmtp)
+{
+    struct conn *conn = &lmtp->conn;
+    conn->says_last = true;
+    if (!flush(lmtp))
+        return;
+    if (conn->shard->stopping && conn->input.length == 0)
+        conn_end(conn, end_of(lmtp));
+    else
+        conn_finish(conn, end_of(lmtp));
 }
 
 /* The message that was coming in has been answered, and the next is not begun (RFC 5321 3.8). */

@@ -574,12 +574,15 @@ class Faults(LmtpTest):
     def test_the_server_stops(self):
         """Between two messages at once; a message that has begun may end."""
         server = self.make_lmtp_server()
-        idle, begun = self.client_of(server), self.client_of(server)
+        idle, begun, named = (self.client_of(server) for _ in range(3))
+        named.envelope("alice@x")
         begun.envelope("alice@x")
         begun.expect("354", "DATA")
         begun.send(SHORT[:10])
         server.signal(signal.SIGTERM)
-        self.assertTrue(idle.closed())
+        for client in (idle, named):
+            self.assertEqual(client.answer()[:9], b"421 4.3.2")
+            self.assertTrue(client.closed())
         begun.send(SHORT[10:] + b".\r\nMAIL FROM:<a@b>\r\n")
         self.assertEqual(begun.answer()[:9], b"250 2.0.0")
         self.assertEqual(begun.answer()[:9], b"421 4.3.2")
