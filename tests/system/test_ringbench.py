@@ -335,7 +335,9 @@ class Lmtp(RingbenchTest):
         for more in ([], ["--pipelining"]):
             server.delivered.clear()
             _, run = self.measure(target, "--connections", 3, "--time", "500ms", "--messages", 3, "--message-bytes", "4k", *more)
-            self.assertEqual(run["messages"], 3 * run["sessions"])
+            self.assertEqual(run["messages"], run["steps"]["message"]["count"])
+            # Those that were under way at the end may have left some out.
+            self.assertIn(3 * run["sessions"] - run["messages"], range(7))
             self.check_delivered(server, run["messages"])
 
     def test_what_is_delivered_to_the_real_server_comes_back(self):
