@@ -17,7 +17,7 @@ static enum send_result code_end(struct send_raw *raw, const struct mail_range *
     if (left == 0 || left > added)
         return SEND_DAMAGED;
     size_t count = left < room ? (size_t)left : room;
-    memcpy(out, "\r\n" + added - left, count);
+    memcpy(out, &"\r\n"[added - left], count);
     raw->wire += count;
     *out_bytes = count;
     return SEND_DONE;

@@ -14,8 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count);
 #define MESSAGES 4
 static const char *const names[MESSAGES] = {
     "mail/cur/1.h:2,S", "mail/cur/2.h,W=5:2,", "mail/new/3.h",
-    "mail/new/4.with_a_long_name_that_is_no_UIDL_because_it_is_"
-    "longer_than_seventy_characters.host"};
+    "mail/new/4.a_name_of_more_than_seventy_characters_which_is_no_UIDL_by_itself.host"};
 static const char *const formats[] = {"dovecot", "own", "courier", "%u"};
 
 static uint32_t session(struct disk *disk, const struct maildir_settings *settings,
