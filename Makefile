@@ -64,7 +64,7 @@ goals := $(or $(MAKECMDGOALS),all)
 ifneq ($(filter-out help deps demo check house fuzz format clean uninstall,$(goals)),)
 WOLFSSL_LIBS := $(shell tools/wolfssl --libs 2>/dev/null)
 ALL_CFLAGS += $(shell tools/wolfssl --cflags 2>/dev/null)
-# Of libcurl only the headers: `ringpost` loads it when it is needed (docs/decisions/0014).
+# Of libcurl only the headers: `ringpost` loads it when it is needed (docs/decisions/0012).
 ALL_CFLAGS += $(shell pkg-config --cflags libcurl 2>/dev/null)
 ifeq ($(and $(WOLFSSL_LIBS),$(shell pkg-config --exists 'liburing >= 2.3' libcurl $(LIBRARIES) 2>/dev/null && echo yes)),)
 $(error Libraries that Ringpost needs are missing: run "make deps")
