@@ -43,6 +43,7 @@ union peer_address {
 struct conn_protocol {
     enum config_protocol name;
     size_t conn_bytes;   /* of the struct that begins with a struct conn */
+    const char *alpn;    /* its name registered for TLS, or NULL where it has none */
     struct span refusal; /* the line that a peer gets where there is no room for him */
 
     /* Sets the protocol's own members and conn->idle_s; the rest of the connection is there. */

@@ -35,7 +35,7 @@ bool conn_tls_begin(struct conn *conn)
             slab_give(&shard->plans, hello);
         return false;
     }
-    tls_stream_init(stream, shard->tls, hello, NULL);
+    tls_stream_init(stream, shard->tls, conn->protocol->alpn, hello, NULL);
     conn->tls = stream;
     wheel_move(&shard->wheel, &conn->timer,
                shard_now_s(shard) + shard->server->config.handshake_ms / 1000 + 1);

@@ -19,6 +19,7 @@ static void release(struct conn *conn);
 const struct conn_protocol pop3_protocol = {
     .name = CONFIG_PROTOCOL_POP3,
     .conn_bytes = sizeof(struct pop3_conn),
+    .alpn = "pop3",
     .refusal = SPAN_LITERAL("-ERR [SYS/TEMP] Too many connections; please try again later.\r\n"),
     .begin = begin,
     .run = run,

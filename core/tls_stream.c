@@ -39,20 +39,18 @@ struct step {
     uint8_t type;
 };
 
-/* The protocol's registered name (RFC 7301, IANA). */
-static char alpn_name[] = "pop3";
-
 void tls_stream_set_io(WOLFSSL_CTX *context)
 {
     wolfSSL_CTX_SetIORecv(context, give_input);
     wolfSSL_CTX_SetIOSend(context, take_output);
 }
 
-void tls_stream_init(struct tls_stream *stream, struct tls_contexts *contexts, char *hello,
-                     char *output)
+void tls_stream_init(struct tls_stream *stream, struct tls_contexts *contexts, const char *alpn,
+                     char *hello, char *output)
 {
     *stream = (struct tls_stream){
         .contexts = tls_contexts_take(contexts),
+        .alpn = alpn,
         .hello = hello,
         .output = output,
     };
@@ -156,9 +154,10 @@ static bool begin(struct tls_stream *stream)
     }
     wolfSSL_SetIOReadCtx(stream->ssl, stream);
     wolfSSL_SetIOWriteCtx(stream->ssl, stream);
-    /* Without ALPN any client is welcome; with it, it must mean us. */
-    (void)wolfSSL_UseALPN(stream->ssl, alpn_name, sizeof alpn_name - 1,
-                          WOLFSSL_ALPN_FAILED_ON_MISMATCH);
+    /* Without ALPN any client is welcome; with it, it must mean us. The library copies the name. */
+    if (stream->alpn != NULL)
+        (void)wolfSSL_UseALPN(stream->ssl, (char *)(uintptr_t)stream->alpn,
+                              (unsigned)strlen(stream->alpn), WOLFSSL_ALPN_FAILED_ON_MISMATCH);
     tls_peer_watch(stream->ssl, stream->peer_name);
     stream->state = TLS_HANDSHAKE;
     return true;

@@ -43,6 +43,7 @@ struct tls_stream {
     bool has_said_end;        /* close_notify is in the output, or has left it */
     struct WOLFSSL *ssl;
     struct tls_contexts *contexts; /* taken */
+    const char *alpn;              /* or NULL */
     struct span input;             /* handed in and not yet used by the library */
     size_t step_bytes;             /* of the input, that the library may use in this step */
     struct tls_record_place place;
@@ -60,9 +61,11 @@ struct tls_stream {
 struct WOLFSSL_CTX;
 void tls_stream_set_io(struct WOLFSSL_CTX *context);
 
-/* Begins; `hello` and `output` are lent by the owner. */
-void tls_stream_init(struct tls_stream *stream, struct tls_contexts *contexts, char *hello,
-                     char *output);
+/* Begins; `hello` and `output` are lent by the owner. `alpn` is the protocol's registered name (RFC
+ * 7301), NUL-terminated and for ever: a client that offers names must offer this one. NULL: what
+ * clients offer is not looked at. */
+void tls_stream_init(struct tls_stream *stream, struct tls_contexts *contexts, const char *alpn,
+                     char *hello, char *output);
 
 /* Wipes and frees what the library holds; the lent buffers are the owner's again. */
 void tls_stream_fini(struct tls_stream *stream);

@@ -65,7 +65,7 @@ void tls_pair_begin(struct tls_pair *pair, struct tls_contexts *contexts, WOLFSS
     pair->to_server.begin = pair->to_server.end = 0;
     pair->to_client.begin = pair->to_client.end = 0;
     pair->heard.begin = pair->heard.end = 0;
-    tls_stream_init(&pair->server, contexts, pair->hello, NULL);
+    tls_stream_init(&pair->server, contexts, "pop3", pair->hello, NULL);
     pair->client = wolfSSL_new(client);
     must(pair->client != NULL);
     wolfSSL_SetIOReadCtx(pair->client, pair);

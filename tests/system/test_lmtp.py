@@ -639,6 +639,16 @@ class Encrypted(TlsTest, LmtpTest):
                                         'tls = implicit }\n')
         self.server.start()
 
+    def test_no_protocol_name_is_asked_for(self):
+        """LMTP has no name that is registered for ALPN: whatever a client offers is welcome."""
+        context = self.authority.context()
+        context.set_alpn_protocols(["smtp"])
+        client = self.client_of(self.server, self.server.lmtp_port)
+        client.expect("220", "STARTTLS")
+        client.start_tls(context)
+        client.hello()
+        client.expect("221", "QUIT")
+
     def test_starttls(self):
         client = self.client_of(self.server, self.server.lmtp_port)
         # What comes with STARTTLS is nobody's (CVE-2011-0411).
