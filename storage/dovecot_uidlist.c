@@ -118,14 +118,16 @@ static bool read_fields(struct span *line, struct dovecot_uidlist_entry *entry)
         struct span value = {field.bytes + 1, field.length - 1};
         switch (field.bytes[0]) {
         case 'S':
-            entry->has_size = span_number(value, &entry->size);
+            entry->has_size = span_number(value, &entry->size) || entry->has_size;
             break;
         case 'W':
-            entry->has_octets = span_number(value, &entry->octets);
+            entry->has_octets = span_number(value, &entry->octets) || entry->has_octets;
             break;
         case 'O':
-            entry->has_order = span_number(value, &number) && number <= UINT32_MAX;
-            entry->order = entry->has_order ? (uint32_t)number : 0;
+            if (!span_number(value, &number) || number > UINT32_MAX)
+                break;
+            entry->has_order = true;
+            entry->order = (uint32_t)number;
             break;
         case 'P':
             entry->uidl = value;

@@ -141,6 +141,9 @@ Test(dovecot_uidlist, a_bad_line_is_taken_alone)
         cr_expect_eq(dovecot_uidlist_read_entry(&list, &rest, &entry), expected[i]);
     cr_expect_eq(entry_of("5 Wx S O99999999999 w3 :a\n", 3, &entry), DOVECOT_UIDLIST_DONE);
     cr_expect(!entry.has_octets && !entry.has_size && !entry.has_order);
+    cr_expect_eq(entry_of("5 W7 Wx S8 S- O9 O :a\n", 3, &entry), DOVECOT_UIDLIST_DONE);
+    cr_expect(entry.has_octets && entry.octets == 7 && entry.has_size && entry.size == 8 &&
+              entry.has_order && entry.order == 9);
 }
 
 Test(dovecot_uidlist, what_is_written_is_read_again)
