@@ -138,7 +138,7 @@ class Run(RingbenchTest):
     def test_an_untrusted_certificate_fails_when_it_is_checked(self):
         server = self.filled_server(tls=[TLS])
         other = os.path.join(TOP, "tests/data/tls/rsa.pem")
-        text, run = self.measure(f"pop3s://127.0.0.1:{server.tls_port}", "--connections", 1, "--time", "200ms", "--ca", other, status=1)
+        text, run = self.measure(f"pop3s://127.0.0.1:{server.tls_port}", "--connections", 1, "--time", "1s", "--ca", other, status=1)
         self.assertEqual((run["sessions"], run["errors"][0]["kind"]), (0, "tls"))
 
     def test_open_loop_counts_from_when_a_session_was_due(self):
@@ -156,10 +156,10 @@ class Run(RingbenchTest):
         with open(path, "w", encoding="ascii") as file:
             file.write("guess\n")
         text = self.ringbench("run", f"pop3://127.0.0.1:{server.port}", *USERS, "--password-file", path,
-                              "--connections", 1, "--time", "300ms", status=1)
+                              "--connections", 1, "--time", "3s", status=1)
         self.assertRegex(text, r"refused: .*PASS was answered \"-ERR \[AUTH\]")
         text = self.ringbench("run", f"pop3://127.0.0.1:{free_port()}", *USERS, *PASSWORD, "--connections", 1,
-                              "--time", "300ms", status=1)
+                              "--time", "3s", status=1)
         self.assertIn("Connection refused", text)
 
     def test_interrupted_it_still_has_a_result(self):
@@ -175,7 +175,7 @@ class Run(RingbenchTest):
 
     def test_find(self):
         server = self.filled_server()
-        text = self.ringbench("run", f"pop3://127.0.0.1:{server.port}", *USERS, *PASSWORD, "--rate", 4, "--time", "300ms",
+        text = self.ringbench("run", f"pop3://127.0.0.1:{server.port}", *USERS, *PASSWORD, "--rate", 4, "--time", "1s",
                               "--find", "p50=1ns", "--quiet", status=1)
         self.assertIn("highest rate with p50 <= 0.00 us: 0.0 sessions/s", text)
 
@@ -351,13 +351,13 @@ class Lmtp(RingbenchTest):
 
     def test_a_large_message_waits_for_room(self):
         server, target = self.make_lmtp()
-        _, run = self.measure(target, "--connections", 1, "--time", "100ms", "--message-bytes", "9M")
+        _, run = self.measure(target, "--connections", 1, "--time", "1s", "--message-bytes", "9M")
         self.assertEqual({len(message) > 9 << 20 for _, message in server.delivered}, {True})
         self.assertEqual(len(server.delivered), run["messages"])
 
     def test_refused(self):
         server, target = self.make_lmtp("silent")
-        text, run = self.measure(target, "--connections", 1, "--time", "100ms", status=1)
+        text, run = self.measure(target, "--connections", 1, "--time", "1s", status=1)
         self.assertEqual(run["errors"][0]["kind"], "refused")
         self.assertIn('RCPT was answered "451 later"', text)
 

@@ -43,7 +43,8 @@ class Update(ServerTest):
     def test_what_was_emptied_can_be_filled_again(self):
         server = self.make_server()
         for _ in range(4):
-            server.import_mail("alice", MAILS[:3])
+            for mail in MAILS[:3]:
+                server.ringpost("deliver", "alice", data=mail)
             client = server.client("alice")
             self.assertEqual(client.count(), 3)
             for number in (1, 2, 3):
