@@ -255,9 +255,10 @@ static bool make_uidls(const struct maildir_session *session, struct maildir_lis
             else
                 length =
                     maildir_uidl_make(&session->settings->uidl,
-                                      &(struct maildir_uidl_source){maildir_list_base(list, item),
-                                                                    maildir_list_guid(list, item),
-                                                                    item->uid, list->uid_validity},
+                                      &(struct uidl_parts){.uid = item->uid,
+                                                           .uid_validity = list->uid_validity,
+                                                           .name = maildir_list_base(list, item),
+                                                           .guid = maildir_list_guid(list, item)},
                                       uidl);
             done = make_unique(list, &taken, item, uidl, length);
         }

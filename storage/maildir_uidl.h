@@ -1,15 +1,13 @@
 /* maildir_uidl: the UIDLs of a Maildir's messages, as the server before us made them.
  *
- * A format is a word (dovecot, courier, cyrus, uw, filename, own) or a template in Dovecot's form:
- * %u UID, %v UIDVALIDITY, %f file name up to its info, %g GUID; between the percent sign and the
- * letter may stand [-][offset.][0]width and the letters X (hexadecimal), L and U (case). Pure text;
- * where UIDs come from, and that no two messages share a UIDL, is for maildir_scan.
+ * A format is a word of our own (courier, filename), or a name or a template of
+ * storage/uidl_format.h. Where it gives no UIDL, the file name does. Pure text; where UIDs come
+ * from, and that no two messages share a UIDL, is for maildir_scan.
  */
 #ifndef RINGPOST_STORAGE_MAILDIR_UIDL_H
 #define RINGPOST_STORAGE_MAILDIR_UIDL_H
 
-#include "proto/mail.h"
-#include "proto/span.h"
+#include "storage/uidl_format.h"
 
 #define MAILDIR_UIDL_TEMPLATE_MAX 63
 
@@ -21,21 +19,14 @@ struct maildir_uidl_format {
     char text[MAILDIR_UIDL_TEMPLATE_MAX + 1];
 };
 
-/* What a UIDL may be made of. */
-struct maildir_uidl_source {
-    struct span base; /* file name up to its info */
-    struct span guid; /* empty: it is the base */
-    uint32_t uid;     /* 0: it has none */
-    uint32_t uid_validity;
-};
-
 /* Takes a word or a template. NULL, or a sentence's end that says what is wrong with it. */
 const char *maildir_uidl_parse(struct span text, struct maildir_uidl_format *out_format);
 
-/* Makes a UIDL; returns its length, 1..MAIL_UIDL_MAX. Where the format gives none that RFC 1939
- * allows, or needs a UID and there is none, it is maildir_uidl_own. */
-uint8_t maildir_uidl_make(const struct maildir_uidl_format *format,
-                          const struct maildir_uidl_source *source, char out[MAIL_UIDL_MAX]);
+/* Makes a UIDL; returns its length, 1..MAIL_UIDL_MAX. The parts' name is there, without a GUID it
+ * stands for that. Where the format gives none that RFC 1939 allows, or needs a UID and there is
+ * none, it is maildir_uidl_own. */
+uint8_t maildir_uidl_make(const struct maildir_uidl_format *format, const struct uidl_parts *parts,
+                          char out[MAIL_UIDL_MAX]);
 
 /* The UIDL by the file name alone: the base where it can be a UIDL, else maildir_uidl_hash. */
 uint8_t maildir_uidl_own(struct span base, char out[MAIL_UIDL_MAX]);
@@ -43,8 +34,5 @@ uint8_t maildir_uidl_own(struct span base, char out[MAIL_UIDL_MAX]);
 /* 32 hexadecimal digits, FNV-1a of 128 bits over the base. */
 #define MAILDIR_UIDL_HASH_BYTES 32
 uint8_t maildir_uidl_hash(struct span base, char out[MAIL_UIDL_MAX]);
-
-/* Whether RFC 1939 section 7 allows it. */
-bool maildir_uidl_is_valid(struct span uidl);
 
 #endif

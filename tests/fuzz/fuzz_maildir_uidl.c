@@ -22,11 +22,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
     if (maildir_uidl_parse(text, &format) != NULL)
         return 0;
     for (uint32_t uid = 0; uid < 3; uid++) {
-        struct maildir_uidl_source source = {
-            base, {base.bytes, base.length / 2}, uid * UINT32_MAX / 2, 7};
+        struct uidl_parts source = {uid * UINT32_MAX / 2, 7, base, {base.bytes, base.length / 2}};
         char uidl[MAIL_UIDL_MAX], again[MAIL_UIDL_MAX];
         uint8_t length = maildir_uidl_make(&format, &source, uidl);
-        must(maildir_uidl_is_valid((struct span){uidl, length}));
+        must(uidl_format_is_valid((struct span){uidl, length}));
         must(maildir_uidl_make(&format, &source, again) == length);
         must(memcmp(uidl, again, length) == 0);
     }

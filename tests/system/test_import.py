@@ -241,7 +241,7 @@ class Files(ImportCase):
 
     def test_formats_that_are_none(self):
         source = self.make_maildir("m", {"cur/10.a:2,S": b"one\n"})
-        for text in ("%m", "%", "%{hash}", "x%08", "%99u"):
+        for text in ("%m", "%", "%{hash}", "x%08", "%100u"):
             self.fails(2, "--uidl-format", "import", "maildir", "alice", source, "--uidl-format", text)
         self.fails(1, "has no dovecot-uidlist", "import", "maildir", "alice", source, "--uidl-format", "cyrus")
         self.fails(1, "has no courierpop3dsizelist", "import", "maildir", "alice", source, "--uidl-format",

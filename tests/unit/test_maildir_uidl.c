@@ -32,14 +32,14 @@ static const struct {
     {"%Uf", "1234.M5P6.HOST,S=7"},
     {"%Lf", "1234.m5p6.host,s=7"},
     {"%u%%", "26%"},
+    {"%{uid | hex(8)}%{uidvalidity | hex(8)}", "0000001a65432100"},
 };
 
 Test(maildir_uidl, formats)
 {
     for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
         struct maildir_uidl_format format;
-        struct maildir_uidl_source source = {SPAN_LITERAL(BASE), SPAN_LITERAL("guid"), 26,
-                                             0x65432100};
+        struct uidl_parts source = {26, 0x65432100, SPAN_LITERAL(BASE), SPAN_LITERAL("guid")};
         char uidl[MAIL_UIDL_MAX + 1];
         cr_assert_null(maildir_uidl_parse(span_of(formats[i].format), &format));
         uint8_t length = maildir_uidl_make(&format, &source, uidl);
@@ -72,17 +72,17 @@ Test(maildir_uidl, what_can_be_none_is_made_of_the_name)
         "S=12345678,W=12345678";
     struct maildir_uidl_format format, twice;
     char uidl[MAIL_UIDL_MAX], other[MAIL_UIDL_MAX];
-    struct maildir_uidl_source source = {.base = SPAN_LITERAL("1.h"), .uid_validity = 5};
+    struct uidl_parts source = {.uid_validity = 5, .name = SPAN_LITERAL("1.h")};
     cr_assert_null(maildir_uidl_parse(SPAN_LITERAL("dovecot"), &format));
     cr_assert_eq(maildir_uidl_make(&format, &source, uidl), 3, "it has no UID");
     cr_assert_arr_eq(uidl, "1.h", 3);
     cr_assert_null(maildir_uidl_parse(SPAN_LITERAL("%f"), &format));
     cr_assert_null(maildir_uidl_parse(SPAN_LITERAL("%099u"), &twice));
-    source = (struct maildir_uidl_source){.base = span_of(long_name), .uid = 3};
+    source = (struct uidl_parts){.uid = 3, .uid_validity = 5, .name = span_of(long_name)};
     cr_assert_eq(maildir_uidl_make(&format, &source, uidl), MAILDIR_UIDL_HASH_BYTES);
     cr_assert_eq(maildir_uidl_make(&twice, &source, other), MAILDIR_UIDL_HASH_BYTES);
     cr_assert_arr_eq(uidl, other, MAILDIR_UIDL_HASH_BYTES);
-    source.base = SPAN_LITERAL("with a space");
+    source.name = SPAN_LITERAL("with a space");
     cr_assert_eq(maildir_uidl_make(&format, &source, other), MAILDIR_UIDL_HASH_BYTES);
     cr_assert_neq(memcmp(uidl, other, MAILDIR_UIDL_HASH_BYTES), 0);
 }
