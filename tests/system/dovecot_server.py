@@ -1,19 +1,23 @@
-"""dovecot_server: the real Dovecot, and Maildirs that it shares with Ringpost.
+"""dovecot_server: the real Dovecot, beside Ringpost and as the server that customers come from.
 
-Both programs run as the same user without rights, as they have to where both write. Dovecot needs
+Dovecot shares Maildirs with a Ringpost (both programs run as the same user without rights, as they
+have to where both write), or has users of its own in a temporary folder (OldDovecot). Dovecot needs
 root to begin; where the tests do not run as root they cannot be run, and say so.
 """
+import contextlib
 import os
 import pwd
 import shutil
-import socket
+import signal
 import subprocess
+import tempfile
 import time
 import unittest
 
-from ringpost_server import ANSWER_S, RINGPOSTD, Pop3, Server, free_port, password_of
+from ringpost_server import ANSWER_S, RINGPOST, RINGPOSTD, Pop3, Server, free_port, password_of
 
-OWNER = "mail"  # of the Maildirs; every Debian has it
+OWNER = "mail"  # of the Maildirs that both serve; every Debian has it
+MASTER, MASTER_PASSWORD = "boss", "secret of the boss"
 
 CONFIG = """
 base_dir = {folder}/run
@@ -24,20 +28,19 @@ log_path = {folder}/log
 ssl = no
 disable_plaintext_auth = no
 auth_mechanisms = plain
-mail_location = maildir:{maildirs}/%u/Maildir
-mail_uid = {owner}
-mail_gid = {owner}
+mail_location = {location}
+mail_uid = {owner.pw_uid}
+mail_gid = {owner.pw_gid}
 first_valid_uid = 1
 first_valid_gid = 1
 pop3_uidl_format = {uidl_format}
-{more}
 passdb {{
   driver = passwd-file
   args = {folder}/users
 }}
 userdb {{
   driver = static
-  args = uid={owner} gid={owner} home={maildirs}/%u
+  args = uid={owner.pw_uid} gid={owner.pw_gid} home={mail}/%u
 }}
 service pop3-login {{
   inet_listener pop3 {{
@@ -47,51 +50,163 @@ service pop3-login {{
     port = 0
   }}
 }}
+{more}
+"""
+
+# POP3S and STLS, and a master user who may log in for anybody.
+OLD_CONFIG = """
+ssl = yes
+ssl_cert = <{folder}/cert.pem
+ssl_key = <{folder}/key.pem
+auth_master_user_separator = *
+mail_max_userip_connections = 0
+passdb {{
+  driver = passwd-file
+  args = {folder}/masters
+  master = yes
+}}
+service pop3-login {{
+  inet_listener pop3s {{
+    port = {tls_port}
+    ssl = yes
+  }}
+}}
+{more}
 """
 
 
-class Dovecot:
-    """One Dovecot on a port of its own; `uidl_format` as its configuration has it."""
+def password_at_dovecot(user):
+    return f"old secret of {user}"
 
-    def __init__(self, folder, maildirs, users, uidl_format="%08Xu%08Xv", more=""):
-        self.folder = os.path.join(folder, "dovecot")
-        os.makedirs(self.folder, exist_ok=True)
+
+def need_root():
+    if os.geteuid() != 0:
+        raise unittest.SkipTest("cannot: Dovecot has to be started by root")
+
+
+class Dovecot:
+    """One Dovecot on a port of its own, for mail that is there. `uidl_format`, `location` and `more`
+    are as its configuration has them, and may be changed while it is stopped."""
+
+    def __init__(self, folder, mail, users, owner=OWNER, password=password_of,
+                 uidl_format="%08Xu%08Xv", location=None, more=""):
+        self.program = shutil.which("dovecot", path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
+        self.folder = folder
+        self.mail = mail
+        self.owner = pwd.getpwnam(owner)
+        self.password = password
+        self.uidl_format = uidl_format
+        self.location = location or f"maildir:{mail}/%u/Maildir"
+        self.more = more
         self.port = free_port()
-        with open(os.path.join(self.folder, "users"), "w", encoding="utf-8") as file:
-            for user in users:
-                file.write(f"{user}:{{PLAIN}}{password_of(user)}::::::\n")
-        os.chmod(os.path.join(self.folder, "users"), 0o644)
-        config = os.path.join(self.folder, "dovecot.conf")
-        with open(config, "w", encoding="utf-8") as file:
-            file.write(CONFIG.format(folder=self.folder, maildirs=maildirs, owner=OWNER, port=self.port,
-                                     uidl_format=uidl_format, more=more))
-        self.process = subprocess.Popen(["dovecot", "-F", "-c", config], stdin=subprocess.DEVNULL,
-                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.process = None
+        self.write_passwords("users", {user: password(user) for user in users})
+
+    def path(self, *names):
+        return os.path.join(self.folder, *names)
+
+    def write_passwords(self, name, passwords):
+        with open(self.path(name), "w", encoding="utf-8") as file:
+            for user, password in passwords.items():
+                file.write(f"{user}:{{PLAIN}}{password}::::::\n")
+        os.chmod(self.path(name), 0o644)
+
+    def start(self):
+        with open(self.path("dovecot.conf"), "w", encoding="utf-8") as file:
+            file.write(CONFIG.format(**vars(self)))
+        self.process = subprocess.Popen([self.program, "-F", "-c", self.path("dovecot.conf")],
+                                        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                        stderr=subprocess.DEVNULL, start_new_session=True)
         end = time.monotonic() + ANSWER_S
         while True:
             try:
                 Pop3(self.port).close()
-                return
-            except (ConnectionError, socket.timeout):
+                return self
+            except OSError:
                 if self.process.poll() is not None or time.monotonic() > end:
                     raise AssertionError(f"Dovecot did not start: {self.log()}") from None
                 time.sleep(0.02)
 
     def log(self):
         try:
-            with open(os.path.join(self.folder, "log"), encoding="utf-8", errors="replace") as file:
+            with open(self.path("log"), encoding="utf-8", errors="replace") as file:
                 return file.read()
         except FileNotFoundError:
             return ""
 
     def client(self, user):
         client = Pop3(self.port)
-        client.log_in(user)
+        client.ok(f"USER {user}")
+        client.ok(f"PASS {self.password(user)}")
         return client
 
     def stop(self):
-        self.process.terminate()
-        self.process.wait(ANSWER_S)
+        """Ends it and its children: by itself the master waits a second for them."""
+        if self.process is not None:
+            self.process.terminate()
+            time.sleep(0.1)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait(ANSWER_S)
+            self.process = None
+
+
+class OldDovecot(Dovecot):
+    """With POP3S, STLS, a master user and mail of its own, all in a temporary folder."""
+
+    def __init__(self, users, more="", **options):
+        need_root()
+        folder = tempfile.mkdtemp(prefix="ringpost-dovecot-")
+        os.chmod(folder, 0o755)
+        self.tls_port = free_port()
+        super().__init__(folder, os.path.join(folder, "mail"), users, owner="nobody",
+                         password=password_at_dovecot,
+                         more=OLD_CONFIG.format(folder=folder, tls_port=self.tls_port, more=more), **options)
+        subprocess.run([RINGPOST, "certificate", "make", self.path("cert.pem"), self.path("key.pem")],
+                       check=True, capture_output=True)
+        self.write_passwords("masters", {MASTER: MASTER_PASSWORD})
+        for user in users:
+            for name in ("cur", "new", "tmp"):
+                os.makedirs(os.path.join(self.maildir(user), name))
+        self.give_away()
+
+    def maildir(self, user):
+        return self.path("mail", user, "Maildir")
+
+    @property
+    def url(self):
+        return f"pop3s://localhost:{self.tls_port}"
+
+    @property
+    def stls_url(self):
+        return f"pop3://localhost:{self.port}"
+
+    def give_away(self):
+        """All mail is the server's."""
+        for folder, _, names in os.walk(self.path("mail")):
+            for path in [folder, *(os.path.join(folder, name) for name in names)]:
+                os.chown(path, self.owner.pw_uid, self.owner.pw_gid)
+
+    def put(self, user, messages, begin=0):
+        """Delivers messages (bytes) in this order."""
+        for number, message in enumerate(messages, begin):
+            name = os.path.join(self.maildir(user), "new", f"{1700000000 + number}.M1P1.old")
+            with open(name, "wb") as file:
+                file.write(message)
+            os.utime(name, (1700000000 + number, 1700000000 + number))
+        self.give_away()
+
+    def remove(self):
+        self.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def listed(self, user):
+        """What a client sees: UIDL and octets of each message."""
+        client = self.client(user)
+        sizes = [line.split(b" ")[1] for line in client.lines("LIST")]
+        uidls = [line.split(b" ", 1)[1] for line in client.lines("UIDL")]
+        client.quit()
+        return list(zip(uidls, map(int, sizes)))
 
 
 class MaildirServer(Server):
@@ -144,8 +259,7 @@ class MaildirTest(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        if os.geteuid() != 0:
-            raise unittest.SkipTest("cannot: Dovecot has to be started by root")
+        need_root()
 
     def make_server(self, users=("alice",), start=True, **settings):
         server = MaildirServer(users, **settings)
@@ -153,6 +267,8 @@ class MaildirTest(unittest.TestCase):
         return server.start() if start else server
 
     def make_dovecot(self, server, **options):
-        dovecot = Dovecot(server.folder, server.maildirs, server.users, **options)
+        folder = os.path.join(server.folder, "dovecot")
+        os.makedirs(folder, exist_ok=True)
+        dovecot = Dovecot(folder, server.maildirs, server.users, **options)
         self.addCleanup(dovecot.stop)
-        return dovecot
+        return dovecot.start()

@@ -13,8 +13,8 @@ import shutil
 import subprocess
 import time
 
+from dovecot_server import MASTER, MASTER_PASSWORD, OldDovecot, password_at_dovecot
 from mails import MEAN, ORDINARY, header
-from old_dovecot import MASTER, MASTER_PASSWORD, OldDovecot, password_at_dovecot
 from ringpost_server import ANSWER_S, RINGPOST, Pop3, ServerTest, on_the_wire
 
 MESSAGES = [message for _, message in ORDINARY]
