@@ -4,10 +4,12 @@
  */
 #include "tests/support/lmtp_transcript.h"
 
+#include "tests/support/transcript_text.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
-static bool read_line(struct lmtp_transcript *transcript, struct span line);
+static bool read_line(void *any_transcript, struct span line);
 static bool read_directive(struct lmtp_transcript *transcript, struct span name, struct span rest);
 static bool read_greeting(struct lmtp_transcript *transcript, struct span rest);
 static bool read_user(struct lmtp_transcript *transcript, struct span rest);
@@ -20,50 +22,36 @@ static bool read_full(struct lmtp_transcript *transcript, struct span rest);
 static bool read_tls(struct lmtp_transcript *transcript, struct span rest);
 static bool read_end(struct lmtp_transcript *transcript, struct span rest);
 static bool append_line(struct session_world_bytes *bytes, struct span text, struct span end);
-static void end_step(struct lmtp_transcript *transcript);
 
 struct lmtp_transcript *lmtp_transcript_open(const char *path)
 {
-    struct lmtp_transcript *transcript = calloc(1, sizeof(*transcript));
-    if (transcript == NULL) {
-        exit(1);
-    }
+    struct lmtp_transcript *transcript = transcript_script_make(sizeof(*transcript));
     lmtp_world_init(&transcript->world);
-    transcript_text_read(&transcript->text, path);
-    struct span rest = {transcript->text.bytes, transcript->text.length};
-    struct span line;
-    for (uint32_t number = 1; transcript_text_line(&rest, &line); number++) {
-        if (line.length > 0 && line.bytes[0] != '#' && !read_line(transcript, line)) {
-            fprintf(stderr, "%s:%u: this is not in the format of a transcript: %.*s\n", path,
-                    number, (int)line.length, line.bytes);
-            exit(1);
-        }
-    }
-    end_step(transcript);
+    transcript_script_read(&transcript->script, path, read_line, transcript);
+    transcript_script_end_step(&transcript->script);
     return transcript;
 }
 
 void lmtp_transcript_close(struct lmtp_transcript *transcript)
 {
     lmtp_world_fini(&transcript->world);
-    free(transcript->input.bytes);
-    free(transcript->expected.bytes);
+    transcript_script_fini(&transcript->script);
     free(transcript->record.bytes);
-    free(transcript->text.bytes);
     free(transcript);
 }
 
-static bool read_line(struct lmtp_transcript *transcript, struct span line)
+static bool read_line(void *any_transcript, struct span line)
 {
+    struct lmtp_transcript *transcript = any_transcript;
     static const struct {
         const char *mark;
         bool is_client;
         size_t bytes; /* where in the transcript they go */
         const char *end;
     } marks[] = {
-        {"C:", true, offsetof(struct lmtp_transcript, input), "\r\n"},
-        {"c:", true, offsetof(struct lmtp_transcript, input), ""},
-        {"S:", false, offsetof(struct lmtp_transcript, expected), "\r\n"},
+        {"C:", true, offsetof(struct lmtp_transcript, script.input), "\r\n"},
+        {"c:", true, offsetof(struct lmtp_transcript, script.input), ""},
+        {"S:", false, offsetof(struct lmtp_transcript, script.expected), "\r\n"},
         {"M:", false, offsetof(struct lmtp_transcript, record), "\r\n"},
         {"m:", false, offsetof(struct lmtp_transcript, record), ""},
         {"D:", false, offsetof(struct lmtp_transcript, record), "\n"},
@@ -75,7 +63,7 @@ static bool read_line(struct lmtp_transcript *transcript, struct span line)
             continue;
         }
         if (marks[i].is_client) {
-            end_step(transcript);
+            transcript_script_end_step(&transcript->script);
         }
         void *bytes = (char *)transcript + marks[i].bytes;
         return append_line(bytes, rest, span_of(marks[i].end));
@@ -111,10 +99,12 @@ static bool read_directive(struct lmtp_transcript *transcript, struct span name,
 static bool read_greeting(struct lmtp_transcript *transcript, struct span rest)
 {
     const struct lmtp_settings *settings = &transcript->world.settings;
-    transcript_text_append(&transcript->expected, "220 mail.example.org LMTP server ready\r\n");
-    end_step(transcript);
-    append_line(&transcript->input, SPAN_LITERAL("LHLO client.example.org"), SPAN_LITERAL("\r\n"));
-    transcript_text_append(&transcript->expected,
+    transcript_text_append(&transcript->script.expected,
+                           "220 mail.example.org LMTP server ready\r\n");
+    transcript_script_end_step(&transcript->script);
+    append_line(&transcript->script.input, SPAN_LITERAL("LHLO client.example.org"),
+                SPAN_LITERAL("\r\n"));
+    transcript_text_append(&transcript->script.expected,
                            "250-mail.example.org\r\n250-PIPELINING\r\n250-8BITMIME\r\n"
                            "250-SMTPUTF8\r\n250-CHUNKING\r\n250-SIZE %llu\r\n%s"
                            "250 ENHANCEDSTATUSCODES\r\n",
@@ -195,7 +185,7 @@ static bool read_full(struct lmtp_transcript *transcript, struct span rest)
 
 static bool read_tls(struct lmtp_transcript *transcript, struct span rest)
 {
-    transcript->world.tls_from = transcript->input.length;
+    transcript->world.tls_from = transcript->script.input.length;
     return rest.length == 0;
 }
 
@@ -220,16 +210,4 @@ static bool append_line(struct session_world_bytes *bytes, struct span text, str
     bool is_good = transcript_text_unescape(text, bytes);
     session_world_append(bytes, end);
     return is_good;
-}
-
-/* The client speaks again: what was expected so far must have come by now. */
-static void end_step(struct lmtp_transcript *transcript)
-{
-    if (transcript->step_count == TRANSCRIPT_STEPS_MAX) {
-        fprintf(stderr, "a transcript has more than %d steps\n", TRANSCRIPT_STEPS_MAX);
-        exit(1);
-    }
-    transcript->steps[transcript->step_count] =
-        (struct transcript_step){transcript->input.length, transcript->expected.length};
-    transcript->step_count++;
 }

@@ -8,7 +8,7 @@
 #define RINGPOST_TESTS_SUPPORT_LMTP_TRANSCRIPT_H
 
 #include "tests/support/lmtp_world.h"
-#include "tests/support/transcript_text.h"
+#include "tests/support/transcript_script.h"
 
 /* The format, a line each; `#` begins a comment line:
  *
@@ -29,14 +29,10 @@
  */
 struct lmtp_transcript {
     struct lmtp_world world;
-    struct session_world_bytes input;
-    struct session_world_bytes expected;
+    struct transcript_script script; /* the world borrows spans of its text */
     struct session_world_bytes record;
-    struct transcript_step steps[TRANSCRIPT_STEPS_MAX];
-    uint32_t step_count;
     bool is_closed;
     enum lmtp_end end;
-    struct session_world_bytes text; /* the file; the world borrows spans of it */
 };
 
 /* Reads a file; what is wrong with it is told on stderr, by line, and ends the test. To be freed by

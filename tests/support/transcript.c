@@ -4,11 +4,13 @@
  */
 #include "tests/support/transcript.h"
 
+#include "tests/support/transcript_text.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static bool read_line(struct transcript *transcript, struct span line);
+static bool read_line(void *any_transcript, struct span line);
 static bool read_directive(struct transcript *transcript, struct span name, struct span rest);
 static bool read_setting(struct transcript *transcript, struct span name, struct span rest);
 static bool read_account(struct transcript *transcript, struct span rest);
@@ -19,27 +21,14 @@ static bool read_refusals(struct transcript *transcript, struct span rest);
 static bool read_end(struct transcript *transcript, struct span rest);
 static bool read_removed(struct transcript *transcript, struct span rest);
 static void end_message(struct transcript *transcript);
-static void end_step(struct transcript *transcript);
 
 struct transcript *transcript_open(const char *path)
 {
-    struct transcript *transcript = calloc(1, sizeof(*transcript));
-    if (transcript == NULL) {
-        exit(1);
-    }
+    struct transcript *transcript = transcript_script_make(sizeof(*transcript));
     session_world_init(&transcript->world);
-    transcript_text_read(&transcript->text, path);
-    struct span rest = {transcript->text.bytes, transcript->text.length};
-    struct span line;
-    for (uint32_t number = 1; transcript_text_line(&rest, &line); number++) {
-        if (line.length > 0 && line.bytes[0] != '#' && !read_line(transcript, line)) {
-            fprintf(stderr, "%s:%u: this is not in the format of a transcript: %.*s\n", path,
-                    number, (int)line.length, line.bytes);
-            exit(1);
-        }
-    }
+    transcript_script_read(&transcript->script, path, read_line, transcript);
     end_message(transcript);
-    end_step(transcript);
+    transcript_script_end_step(&transcript->script);
     return transcript;
 }
 
@@ -49,15 +38,14 @@ void transcript_close(struct transcript *transcript)
     for (uint32_t i = 0; i < SESSION_WORLD_ACCOUNTS_MAX; i++) {
         free(transcript->secrets[i].bytes);
     }
-    free(transcript->input.bytes);
-    free(transcript->expected.bytes);
-    free(transcript->text.bytes);
+    transcript_script_fini(&transcript->script);
     free(transcript->message.bytes);
     free(transcript);
 }
 
-static bool read_line(struct transcript *transcript, struct span line)
+static bool read_line(void *any_transcript, struct span line)
 {
+    struct transcript *transcript = any_transcript;
     struct span rest = line;
     struct span mark = span_take_word(&rest);
     if (span_equal(mark, SPAN_LITERAL("M:"))) {
@@ -69,16 +57,17 @@ static bool read_line(struct transcript *transcript, struct span line)
     bool is_server = span_equal(mark, SPAN_LITERAL("S:"));
     bool is_client = span_equal(mark, SPAN_LITERAL("C:"));
     if (is_client || span_equal(mark, SPAN_LITERAL("c:"))) {
-        end_step(transcript);
+        transcript_script_end_step(&transcript->script);
     }
     if (is_client || is_server) {
-        struct session_world_bytes *bytes = is_client ? &transcript->input : &transcript->expected;
+        struct session_world_bytes *bytes =
+            is_client ? &transcript->script.input : &transcript->script.expected;
         bool is_good = transcript_text_unescape(rest, bytes);
         session_world_append(bytes, SPAN_LITERAL("\r\n"));
         return is_good;
     }
     if (span_equal(mark, SPAN_LITERAL("c:"))) {
-        return transcript_text_unescape(rest, &transcript->input);
+        return transcript_text_unescape(rest, &transcript->script.input);
     }
     return mark.length > 1 && mark.bytes[0] == '@' && read_directive(transcript, mark, rest);
 }
@@ -127,7 +116,7 @@ static bool read_setting(struct transcript *transcript, struct span name, struct
     } else if (span_equal(name, SPAN_LITERAL("@external"))) {
         world->settings.external = true;
     } else if (span_equal(name, SPAN_LITERAL("@tls"))) {
-        world->tls_from = transcript->input.length;
+        world->tls_from = transcript->script.input.length;
     } else {
         return false;
     }
@@ -174,10 +163,10 @@ static bool read_listing(struct transcript *transcript, struct span rest)
     for (uint32_t number = first; number <= last; number++) {
         const struct mail_fact *fact = &transcript->world.messages[number - 1].fact;
         if (kind == 0) {
-            transcript_text_append(&transcript->expected, "%u %u\r\n", number, fact->octets);
+            transcript_text_append(&transcript->script.expected, "%u %u\r\n", number, fact->octets);
         } else {
-            transcript_text_append(&transcript->expected, "%u %.*s\r\n", number, fact->uidl_length,
-                                   fact->uidl);
+            transcript_text_append(&transcript->script.expected, "%u %.*s\r\n", number,
+                                   fact->uidl_length, fact->uidl);
         }
     }
     return true;
@@ -253,16 +242,4 @@ static void end_message(struct transcript *transcript)
                               (struct span){transcript->message.bytes, transcript->message.length});
     transcript->message_uidl.length = 0;
     transcript->message.length = 0;
-}
-
-/* The client speaks again: what was expected so far must have come by now. */
-static void end_step(struct transcript *transcript)
-{
-    if (transcript->step_count == TRANSCRIPT_STEPS_MAX) {
-        fprintf(stderr, "a transcript has more than %d steps\n", TRANSCRIPT_STEPS_MAX);
-        exit(1);
-    }
-    transcript->steps[transcript->step_count] =
-        (struct transcript_step){transcript->input.length, transcript->expected.length};
-    transcript->step_count++;
 }

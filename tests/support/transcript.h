@@ -8,7 +8,7 @@
 #define RINGPOST_TESTS_SUPPORT_TRANSCRIPT_H
 
 #include "tests/support/session_world.h"
-#include "tests/support/transcript_text.h"
+#include "tests/support/transcript_script.h"
 
 /* The format, a line each; `#` begins a comment line:
  *
@@ -32,16 +32,12 @@
 
 struct transcript {
     struct session_world world;
-    struct session_world_bytes input;
-    struct session_world_bytes expected;
-    struct transcript_step steps[TRANSCRIPT_STEPS_MAX];
-    uint32_t step_count;
+    struct transcript_script script; /* the world borrows spans of its text */
     bool is_closed;
     enum pop3_end end;
     uint64_t removed[(SESSION_WORLD_MESSAGES_MAX + 63) / 64];
 
     /* While it is read. */
-    struct session_world_bytes text; /* the file; the world borrows spans of it */
     struct session_world_bytes secrets[SESSION_WORLD_ACCOUNTS_MAX];
     struct span message_uidl; /* of the message whose lines are being read; empty: none */
     struct session_world_bytes message;

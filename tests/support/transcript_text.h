@@ -8,15 +8,6 @@
 
 #include "tests/support/session_world.h"
 
-/* Far more than anybody would want to read. */
-#define TRANSCRIPT_STEPS_MAX 256
-
-/* Up to here the client has spoken, up to there the server has answered. */
-struct transcript_step {
-    size_t input_length;
-    size_t expected_length;
-};
-
 /* Appends a whole file; one that cannot be opened ends the test. */
 void transcript_text_read(struct session_world_bytes *bytes, const char *path);
 

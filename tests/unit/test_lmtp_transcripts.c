@@ -9,51 +9,29 @@
 
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
-#include <glob.h>
-#include <stdio.h>
 
-#define TRANSCRIPTS_MAX 128
-
-struct path {
-    char name[128];
-};
+#define TRANSCRIPTS "tests/transcripts/lmtp/*.txt"
 
 static void begin(void *transcript);
 static void feed(void *transcript, struct span input);
 static struct span output(const void *transcript);
 static void expect_end(const void *transcript, const char *way, size_t at);
 
-static size_t find_transcripts(struct path *out_paths)
-{
-    glob_t found;
-    size_t count = 0;
-    if (glob("tests/transcripts/lmtp/*.txt", 0, NULL, &found) == 0) {
-        for (; count < found.gl_pathc && count < TRANSCRIPTS_MAX; count++) {
-            snprintf(out_paths[count].name, sizeof(out_paths[count].name), "%s",
-                     found.gl_pathv[count]);
-        }
-        globfree(&found);
-    }
-    return count;
-}
-
 ParameterizedTestParameters(lmtp_transcripts, conversation)
 {
-    static struct path paths[TRANSCRIPTS_MAX];
-    return cr_make_param_array(struct path, paths, find_transcripts(paths));
+    static struct transcript_ways_path paths[TRANSCRIPT_WAYS_FILES_MAX];
+    return cr_make_param_array(struct transcript_ways_path, paths,
+                               transcript_ways_find(TRANSCRIPTS, paths));
 }
 
-ParameterizedTest(struct path *path, lmtp_transcripts, conversation)
+ParameterizedTest(struct transcript_ways_path *path, lmtp_transcripts, conversation)
 {
     static const size_t blocks[4] = {4096, 1, 7, 2};
     struct lmtp_transcript *transcript = lmtp_transcript_open(path->name);
     struct lmtp_world *world = &transcript->world;
     struct transcript_ways ways = {
         .name = path->name,
-        .input = {transcript->input.bytes, transcript->input.length},
-        .expected = {transcript->expected.bytes, transcript->expected.length},
-        .steps = transcript->steps,
-        .step_count = transcript->step_count,
+        .script = &transcript->script,
         .transcript = transcript,
         .begin = begin,
         .feed = feed,
@@ -64,23 +42,14 @@ ParameterizedTest(struct path *path, lmtp_transcripts, conversation)
         world->sends_each_line = (manners & 1) != 0;
         world->has_tiny_plan = (manners & 2) != 0;
         world->block_bytes = blocks[manners];
-        transcript_ways_by_steps(&ways);
-        transcript_ways_whole(&ways);
-        transcript_ways_by_bytes(&ways);
-        if (!world->sends_each_line) {
-            transcript_ways_split_anywhere(&ways);
-        }
+        transcript_ways_all(&ways, !world->sends_each_line);
     }
     lmtp_transcript_close(transcript);
 }
 
-/* A pattern that finds nothing would pass without a word. */
 Test(lmtp_transcripts, are_found)
 {
-    struct path paths[TRANSCRIPTS_MAX];
-    size_t count = find_transcripts(paths);
-    cr_assert(count >= 20, "only %zu transcripts under tests/transcripts/lmtp", count);
-    cr_assert(count < TRANSCRIPTS_MAX, "more transcripts than the list of them takes");
+    transcript_ways_expect_found(TRANSCRIPTS, 20);
 }
 
 static void begin(void *transcript)
