@@ -59,6 +59,24 @@ WOLFSSL_CTX *tls_pair_client(enum config_tls_version version, const char *suites
     return context;
 }
 
+void tls_pair_setup_make(struct tls_pair_setup *setup)
+{
+    static const char *const names[] = {"ecdsa"};
+    must(tls_library_start());
+    setup->tickets = setup->owned_tickets = tls_tickets_make(NULL);
+    setup->contexts = tls_pair_contexts(names, 1, CONFIG_TLS_1_2, &setup->tickets);
+    setup->clients[CONFIG_TLS_1_2] = tls_pair_client(CONFIG_TLS_1_2, NULL);
+    setup->clients[CONFIG_TLS_1_3] = tls_pair_client(CONFIG_TLS_1_3, NULL);
+}
+
+void tls_pair_setup_free(struct tls_pair_setup *setup)
+{
+    tls_contexts_give(setup->contexts);
+    tls_tickets_free(&setup->owned_tickets);
+    wolfSSL_CTX_free(setup->clients[CONFIG_TLS_1_2]);
+    wolfSSL_CTX_free(setup->clients[CONFIG_TLS_1_3]);
+}
+
 void tls_pair_begin(struct tls_pair *pair, struct tls_contexts *contexts, WOLFSSL_CTX *client)
 {
     memset(pair, 0, offsetof(struct tls_pair, to_server));

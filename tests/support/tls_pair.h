@@ -37,6 +37,17 @@ struct tls_contexts *tls_pair_contexts(const char *const *names, uint32_t count,
 /* A client context that takes any certificate; for `version` alone, with a suite or NULL. */
 struct WOLFSSL_CTX *tls_pair_client(enum config_tls_version version, const char *suites);
 
+/* What most tests begin with: a server with an ECDSA certificate that speaks TLS 1.2 and 1.3, and a
+ * client for each. A test may put others in; what is there at the end is freed. */
+struct tls_pair_setup {
+    struct tls_tickets *owned_tickets;
+    const struct tls_tickets *tickets; /* what the contexts look at */
+    struct tls_contexts *contexts;
+    struct WOLFSSL_CTX *clients[2]; /* by enum config_tls_version */
+};
+void tls_pair_setup_make(struct tls_pair_setup *setup);
+void tls_pair_setup_free(struct tls_pair_setup *setup);
+
 /* Each begin is matched by one end; contexts and client stay the caller's. */
 void tls_pair_begin(struct tls_pair *pair, struct tls_contexts *contexts,
                     struct WOLFSSL_CTX *client);

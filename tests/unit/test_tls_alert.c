@@ -10,28 +10,17 @@
 #include <string.h>
 
 static struct tls_pair pair;
-static struct tls_tickets *owned_tickets;
-static const struct tls_tickets *tickets;
-static struct tls_contexts *contexts;
-static WOLFSSL_CTX *clients[2]; /* by enum config_tls_version */
-static const char *const ecdsa[] = {"ecdsa"};
+static struct tls_pair_setup setup;
 static const enum config_tls_version versions[] = {CONFIG_TLS_1_2, CONFIG_TLS_1_3};
 
 static void begin(void)
 {
-    cr_assert(tls_library_start());
-    tickets = owned_tickets = tls_tickets_make(NULL);
-    contexts = tls_pair_contexts(ecdsa, 1, CONFIG_TLS_1_2, &tickets);
-    for (int i = 0; i < 2; i++)
-        clients[i] = tls_pair_client(versions[i], NULL);
+    tls_pair_setup_make(&setup);
 }
 
 static void end(void)
 {
-    tls_contexts_give(contexts);
-    tls_tickets_free(&owned_tickets);
-    for (int i = 0; i < 2; i++)
-        wolfSSL_CTX_free(clients[i]);
+    tls_pair_setup_free(&setup);
 }
 
 TestSuite(tls_alert, .init = begin, .fini = end, .timeout = 20);
@@ -74,7 +63,7 @@ Test(tls_alert, in_an_open_session)
     skip_if_incomplete();
     for (int i = 0; i < 2; i++) {
         for (size_t j = 0; j < sizeof wrongs / sizeof wrongs[0]; j++) {
-            tls_pair_begin(&pair, contexts, clients[versions[i]]);
+            tls_pair_begin(&pair, setup.contexts, setup.clients[versions[i]]);
             cr_assert(tls_pair_shake(&pair, 0));
             tls_pair_feed(&pair, wrongs[j].bytes.bytes, wrongs[j].bytes.length);
             expect_heard(wrongs[j].alert, alert_fatal, wrongs[j].what);
@@ -91,7 +80,7 @@ Test(tls_alert, in_the_handshake)
         for (size_t j = 0; j < sizeof wrongs / sizeof wrongs[0]; j++) {
             if (strcmp(wrongs[j].what, "plaintext") == 0)
                 continue; /* its version is wrong as well, and was just agreed upon */
-            tls_pair_begin(&pair, contexts, clients[versions[i]]);
+            tls_pair_begin(&pair, setup.contexts, setup.clients[versions[i]]);
             (void)wolfSSL_connect(pair.client);
             tls_pair_feed_all(&pair);
             cr_assert_eq(pair.server.state, TLS_HANDSHAKE);
@@ -106,7 +95,7 @@ Test(tls_alert, a_damaged_record)
 {
     skip_if_incomplete();
     for (int i = 0; i < 2; i++) {
-        tls_pair_begin(&pair, contexts, clients[versions[i]]);
+        tls_pair_begin(&pair, setup.contexts, setup.clients[versions[i]]);
         cr_assert(tls_pair_shake(&pair, 0));
         cr_assert_eq(wolfSSL_write(pair.client, "QUIT\r\n", 6), 6);
         pair.to_server.bytes[pair.to_server.end - 1] ^= 1;
@@ -121,7 +110,7 @@ Test(tls_alert, no_renegotiation)
 {
     static const char hello[] = "\x16\3\3\0\5abcde";
     skip_if_incomplete();
-    tls_pair_begin(&pair, contexts, clients[CONFIG_TLS_1_2]);
+    tls_pair_begin(&pair, setup.contexts, setup.clients[CONFIG_TLS_1_2]);
     cr_assert(tls_pair_shake(&pair, 0));
     size_t before = pair.to_client.end;
     tls_pair_feed(&pair, hello, sizeof hello - 1);
@@ -134,7 +123,7 @@ Test(tls_alert, no_renegotiation)
     /* Only the last one is remembered by the client. */
     expect_heard((enum tls_alert)0, alert_warning, "no renegotiation, then close_notify");
     tls_pair_end(&pair);
-    tls_pair_begin(&pair, contexts, clients[CONFIG_TLS_1_3]);
+    tls_pair_begin(&pair, setup.contexts, setup.clients[CONFIG_TLS_1_3]);
     cr_assert(tls_pair_shake(&pair, 0));
     tls_pair_feed(&pair, hello, sizeof hello - 1);
     expect_heard(TLS_ALERT_UNEXPECTED_MESSAGE, alert_fatal, "a hello in TLS 1.3");

@@ -13,35 +13,25 @@
 #define RECORD_ALERT        21
 
 static struct tls_pair pair;
-static struct tls_tickets *owned_tickets;
-static const struct tls_tickets *tickets;
-static struct tls_contexts *contexts;
-static WOLFSSL_CTX *clients[2]; /* by enum config_tls_version */
+static struct tls_pair_setup setup;
 static const char *const ecdsa[] = {"ecdsa"};
 static const enum config_tls_version versions[] = {CONFIG_TLS_1_2, CONFIG_TLS_1_3};
 
 static void begin(void)
 {
-    cr_assert(tls_library_start());
-    tickets = owned_tickets = tls_tickets_make(NULL);
-    contexts = tls_pair_contexts(ecdsa, 1, CONFIG_TLS_1_2, &tickets);
-    for (int i = 0; i < 2; i++)
-        clients[i] = tls_pair_client(versions[i], NULL);
+    tls_pair_setup_make(&setup);
 }
 
 static void end(void)
 {
-    tls_contexts_give(contexts);
-    tls_tickets_free(&owned_tickets);
-    for (int i = 0; i < 2; i++)
-        wolfSSL_CTX_free(clients[i]);
+    tls_pair_setup_free(&setup);
 }
 
 TestSuite(tls_stream, .init = begin, .fini = end, .timeout = 50);
 
 static void begin_pair(enum config_tls_version version)
 {
-    tls_pair_begin(&pair, contexts, clients[version]);
+    tls_pair_begin(&pair, setup.contexts, setup.clients[version]);
 }
 
 static void open_pair(enum config_tls_version version)
@@ -147,8 +137,8 @@ Test(tls_stream, the_version_is_named)
 Test(tls_stream, a_version_below_the_least_is_refused)
 {
     char words[TLS_REASON_BYTES];
-    struct tls_contexts *strict = tls_pair_contexts(ecdsa, 1, CONFIG_TLS_1_3, &tickets);
-    tls_pair_begin(&pair, strict, clients[CONFIG_TLS_1_2]);
+    struct tls_contexts *strict = tls_pair_contexts(ecdsa, 1, CONFIG_TLS_1_3, &setup.tickets);
+    tls_pair_begin(&pair, strict, setup.clients[CONFIG_TLS_1_2]);
     cr_expect_not(tls_pair_shake(&pair, 0));
     cr_expect_eq(pair.server.state, TLS_BROKEN);
     cr_expect(was_sent_alert());
@@ -201,19 +191,19 @@ Test(tls_stream, a_session_resumes_also_with_new_contexts_and_keys)
         WOLFSSL_SESSION *session = wolfSSL_get1_session(pair.client);
         tls_pair_end(&pair);
         cr_expect(resumes(versions[i], session));
-        tls_contexts_give(contexts);
-        contexts = tls_pair_contexts(ecdsa, 1, CONFIG_TLS_1_2, &tickets);
+        tls_contexts_give(setup.contexts);
+        setup.contexts = tls_pair_contexts(ecdsa, 1, CONFIG_TLS_1_2, &setup.tickets);
         cr_expect(resumes(versions[i], session));
-        struct tls_tickets *rotated = tls_tickets_make(owned_tickets);
-        tls_tickets_free(&owned_tickets);
-        tickets = owned_tickets = rotated;
+        struct tls_tickets *rotated = tls_tickets_make(setup.owned_tickets);
+        tls_tickets_free(&setup.owned_tickets);
+        setup.tickets = setup.owned_tickets = rotated;
         cr_expect(resumes(versions[i], session));
         struct tls_tickets *others = tls_tickets_make(NULL);
-        tickets = others;
+        setup.tickets = others;
         /* The library's own client of TLS 1.2 gives up where a ticket is refused; others do not. */
         if (versions[i] == CONFIG_TLS_1_3)
             cr_expect_not(resumes(versions[i], session));
-        tickets = owned_tickets;
+        setup.tickets = setup.owned_tickets;
         tls_tickets_free(&others);
         wolfSSL_SESSION_free(session);
     }
@@ -273,9 +263,9 @@ Test(tls_stream, a_full_output_has_room_for_what_the_library_says)
 Test(tls_stream, a_long_chain_fits_the_output)
 {
     static const char *const chain[] = {"chain"};
-    struct tls_contexts *long_ones = tls_pair_contexts(chain, 1, CONFIG_TLS_1_2, &tickets);
+    struct tls_contexts *long_ones = tls_pair_contexts(chain, 1, CONFIG_TLS_1_2, &setup.tickets);
     for (int i = 0; i < 2; i++) {
-        tls_pair_begin(&pair, long_ones, clients[versions[i]]);
+        tls_pair_begin(&pair, long_ones, setup.clients[versions[i]]);
         cr_expect(tls_pair_shake(&pair, 0));
         cr_expect_gt(pair.output_highest, 3500);
         cr_expect_lt(pair.output_highest, TLS_OUTPUT_BYTES);
@@ -422,8 +412,8 @@ Test(tls_stream, what_is_put_off_is_kept_up_to_a_bound)
 Test(tls_stream, contexts_stay_while_a_stream_uses_them)
 {
     open_pair(CONFIG_TLS_1_3);
-    tls_contexts_give(contexts);
-    contexts = tls_pair_contexts(ecdsa, 1, CONFIG_TLS_1_2, &tickets);
+    tls_contexts_give(setup.contexts);
+    setup.contexts = tls_pair_contexts(ecdsa, 1, CONFIG_TLS_1_2, &setup.tickets);
     expect_said("+OK\r\n");
     client_says("NOOP\r\n");
     tls_pair_feed_all(&pair);
