@@ -58,6 +58,18 @@ struct span span_take_word(struct span *rest)
     return word;
 }
 
+bool span_take_line(struct span *rest, struct span *out_line)
+{
+    const char *end = rest->length > 0 ? memchr(rest->bytes, '\n', rest->length) : NULL;
+    if (end == NULL) {
+        return false;
+    }
+    *out_line = (struct span){rest->bytes, (size_t)(end - rest->bytes)};
+    rest->bytes += out_line->length + 1;
+    rest->length -= out_line->length + 1;
+    return true;
+}
+
 bool span_number(struct span digits, uint64_t *out_number)
 {
     uint64_t number = 0;

@@ -31,6 +31,10 @@ bool span_holds(struct span span, char byte);
  * Without a space the word is all of it and `rest` becomes empty. Two spaces make an empty word. */
 struct span span_take_word(struct span *rest);
 
+/* Takes a line off `rest`, without its LF, which is dropped. False, and nothing is taken, where
+ * there is no LF. */
+bool span_take_line(struct span *rest, struct span *out_line);
+
 /* A number of one or more decimal digits and nothing else; leading zeros are accepted (RFC 1939
  * leaves it open). False where it is anything else or above UINT64_MAX. */
 bool span_number(struct span digits, uint64_t *out_number);

@@ -8,7 +8,6 @@
 
 #include <string.h>
 
-static bool take_line(struct span *input, struct span *out_line);
 static bool take_last_word(struct span *line, struct span *out_word);
 static struct span take_number(struct span *text);
 
@@ -17,7 +16,7 @@ enum courier_sizelist_result courier_sizelist_read_header(struct span *input,
 {
     struct span line;
     *out_list = (struct courier_sizelist){0};
-    if (!take_line(input, &line))
+    if (!span_take_line(input, &line))
         return COURIER_SIZELIST_MORE;
     struct span version = span_take_word(&line);
     if (version.length != 2 || version.bytes[0] != '/' || version.bytes[1] < '1' ||
@@ -37,7 +36,7 @@ enum courier_sizelist_result courier_sizelist_read_entry(struct span *input,
                                                          struct courier_sizelist_entry *out_entry)
 {
     struct span line, ids, octets;
-    if (!take_line(input, &line))
+    if (!span_take_line(input, &line))
         return COURIER_SIZELIST_MORE;
     *out_entry = (struct courier_sizelist_entry){0};
     if (!take_last_word(&line, &ids) || !take_last_word(&line, &octets) ||
@@ -77,17 +76,6 @@ static bool take_last_word(struct span *line, struct span *out_word)
         return false;
     *out_word = (struct span){line->bytes + at, line->length - at};
     line->length = at - 1;
-    return true;
-}
-
-static bool take_line(struct span *input, struct span *out_line)
-{
-    const char *end = input->length > 0 ? memchr(input->bytes, '\n', input->length) : NULL;
-    if (end == NULL)
-        return false;
-    *out_line = (struct span){input->bytes, (size_t)(end - input->bytes)};
-    input->bytes += out_line->length + 1;
-    input->length -= out_line->length + 1;
     return true;
 }
 

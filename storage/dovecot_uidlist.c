@@ -9,7 +9,6 @@
 
 #include <string.h>
 
-static bool take_line(struct span *input, struct span *out_line);
 static bool read_fields(struct span *line, struct dovecot_uidlist_entry *entry);
 static bool is_visible(struct span text);
 
@@ -68,7 +67,7 @@ enum dovecot_uidlist_result dovecot_uidlist_read_header(struct span *input,
 {
     struct span line;
     *out_list = (struct dovecot_uidlist){0};
-    if (!take_line(input, &line))
+    if (!span_take_line(input, &line))
         return DOVECOT_UIDLIST_MORE;
     struct span version = span_take_word(&line);
     bool good = false;
@@ -89,7 +88,7 @@ enum dovecot_uidlist_result dovecot_uidlist_read_entry(struct dovecot_uidlist *l
                                                        struct dovecot_uidlist_entry *out_entry)
 {
     struct span line;
-    if (!take_line(input, &line))
+    if (!span_take_line(input, &line))
         return DOVECOT_UIDLIST_MORE;
     *out_entry = (struct dovecot_uidlist_entry){0};
     struct span uid = span_take_word(&line);
@@ -141,17 +140,6 @@ static bool read_fields(struct span *line, struct dovecot_uidlist_entry *entry)
         return false;
     line->bytes++;
     line->length--;
-    return true;
-}
-
-static bool take_line(struct span *input, struct span *out_line)
-{
-    const char *end = input->length > 0 ? memchr(input->bytes, '\n', input->length) : NULL;
-    if (end == NULL)
-        return false;
-    *out_line = (struct span){input->bytes, (size_t)(end - input->bytes)};
-    input->bytes += out_line->length + 1;
-    input->length -= out_line->length + 1;
     return true;
 }
 

@@ -79,6 +79,19 @@ Test(span, take_word_of_a_space_at_the_end_leaves_nothing)
     cr_assert(rest.length == 0);
 }
 
+Test(span, take_line_takes_whole_lines_only)
+{
+    struct span rest = SPAN_LITERAL("one\n\nrest");
+    struct span line;
+    cr_assert(span_take_line(&rest, &line));
+    cr_assert(span_equal(line, SPAN_LITERAL("one")));
+    cr_assert(span_take_line(&rest, &line));
+    cr_assert_eq(line.length, 0);
+    cr_assert_not(span_take_line(&rest, &line));
+    cr_assert(span_equal(rest, SPAN_LITERAL("rest")));
+    cr_assert_not(span_take_line(&(struct span){NULL, 0}, &line));
+}
+
 Test(span, number_is_digits_and_nothing_else)
 {
     static const char *const bad[] = {"", "-1", "+1", " 1", "1 ", "1a", "0x1", "1.0", "/", ":"};
