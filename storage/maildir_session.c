@@ -6,7 +6,6 @@
  */
 #include "storage/maildir_session.h"
 
-#include "proto/dot_count.h"
 #include "proto/must.h"
 #include "storage/maildir_foreign.h"
 #include "storage/maildir_scan.h"
@@ -249,12 +248,18 @@ enum mail_result maildir_count(const struct disk_access *access, int file,
         if (got < DISK_SCRATCH_BYTES)
             break;
     }
-    dot_count_finish(&count);
+    return maildir_size_of(&count, raw_bytes, out_size);
+}
+
+enum mail_result maildir_size_of(struct dot_count *count, uint64_t raw_bytes,
+                                 struct maildir_size *out_size)
+{
+    dot_count_finish(count);
     /* LIST has 32 bits for it here. */
-    if (count.octets > UINT32_MAX || raw_bytes > UINT32_MAX)
+    if (count->octets > UINT32_MAX || raw_bytes > UINT32_MAX)
         return MAIL_PERMANENT;
     *out_size = (struct maildir_size){.raw_bytes = (uint32_t)raw_bytes,
-                                      .octets = count.octets,
-                                      .wire_bytes = count.octets + count.stuffed_dots};
+                                      .octets = count->octets,
+                                      .wire_bytes = count->octets + count->stuffed_dots};
     return MAIL_DONE;
 }

@@ -8,6 +8,7 @@
 #ifndef RINGPOST_STORAGE_MAILDIR_SESSION_H
 #define RINGPOST_STORAGE_MAILDIR_SESSION_H
 
+#include "proto/dot_count.h"
 #include "storage/maildir.h"
 #include "storage/maildir_list.h"
 
@@ -81,5 +82,9 @@ struct maildir_size {
 };
 enum mail_result maildir_count(const struct disk_access *access, int file,
                                struct maildir_size *out_size);
+
+/* Ends a count of so many bytes. MAIL_PERMANENT where it is more than LIST can say. */
+enum mail_result maildir_size_of(struct dot_count *count, uint64_t raw_bytes,
+                                 struct maildir_size *out_size);
 
 #endif

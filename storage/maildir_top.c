@@ -4,8 +4,6 @@
  */
 #include "storage/maildir_top.h"
 
-#include "proto/dot_count.h"
-
 #include <string.h>
 
 /* Where in the header the next byte stands. */
@@ -59,11 +57,5 @@ enum mail_result maildir_top_count(const struct disk_access *access, int file, u
         if (got < DISK_SCRATCH_BYTES)
             break;
     }
-    dot_count_finish(&count);
-    if (count.octets > UINT32_MAX || raw_bytes > UINT32_MAX)
-        return MAIL_PERMANENT;
-    *out_size = (struct maildir_size){.raw_bytes = (uint32_t)raw_bytes,
-                                      .octets = count.octets,
-                                      .wire_bytes = count.octets + count.stuffed_dots};
-    return MAIL_DONE;
+    return maildir_size_of(&count, raw_bytes, out_size);
 }
