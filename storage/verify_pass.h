@@ -43,6 +43,15 @@ enum mail_result verify_slot(struct verify *verify, uint32_t ordinal, enum nativ
 /* Whether a good expunge record of the log names the ordinal, chained or not. Spoils the window. */
 enum mail_result verify_is_expunged(struct verify *verify, uint32_t ordinal, bool *out_expunged);
 
+/* Both of one slot. An expunge may name a record that is damaged, and is told of that, too. */
+enum mail_result verify_look(struct verify *verify, uint32_t ordinal, enum native_slot *out_slot,
+                             struct record *out_record, bool *out_expunged);
+
+/* Goes from `*ordinal` on to the next good record of a message that nothing has expunged; to
+ * verify->end where there is none. */
+enum mail_result verify_next_live(struct verify *verify, uint32_t *ordinal,
+                                  struct record *out_record);
+
 /* The passes; each tells what it finds. verify_uidls is verify_uidl.c, verify_rewrite is
  * verify_repair.c and writes the new index. */
 enum mail_result verify_records(struct verify *verify);

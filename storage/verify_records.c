@@ -49,17 +49,13 @@ enum mail_result verify_messages(struct verify *verify)
     uint64_t wire_end = 0;
     wire_scan_init(&scan, verify->access, verify->wire,
                    verify->access->scratch + VERIFY_BUFFER_PLACE, VERIFY_BUFFER_BYTES);
+    struct record record;
     for (uint32_t ordinal = 1; ordinal < verify->end; ordinal++) {
-        enum native_slot slot;
-        struct record record;
-        bool expunged;
-        enum mail_result result = verify_is_expunged(verify, ordinal, &expunged);
-        if (result == MAIL_DONE)
-            result = verify_slot(verify, ordinal, &slot, &record);
+        enum mail_result result = verify_next_live(verify, &ordinal, &record);
         if (result != MAIL_DONE)
             return result;
-        if (slot != NATIVE_SLOT_GOOD || record.kind != RECORD_DELIVERY || expunged)
-            continue;
+        if (ordinal == verify->end)
+            break;
         verify->summary->message_count++;
         verify->summary->octets += record.octets;
         if (verify->wire < 0)
@@ -116,6 +112,29 @@ enum mail_result verify_is_expunged(struct verify *verify, uint32_t ordinal, boo
     const char *bitmap = verify->access->scratch + LIVE_WINDOW_BYTES;
     uint32_t bit = ordinal - verify->bitmap_first;
     *out_expunged = ((unsigned char)bitmap[bit / 8] >> (bit % 8) & 1) != 0;
+    return MAIL_DONE;
+}
+
+enum mail_result verify_look(struct verify *verify, uint32_t ordinal, enum native_slot *out_slot,
+                             struct record *out_record, bool *out_expunged)
+{
+    /* In this order: the bitmap spoils the window. */
+    enum mail_result result = verify_is_expunged(verify, ordinal, out_expunged);
+    return result == MAIL_DONE ? verify_slot(verify, ordinal, out_slot, out_record) : result;
+}
+
+enum mail_result verify_next_live(struct verify *verify, uint32_t *ordinal,
+                                  struct record *out_record)
+{
+    for (; *ordinal < verify->end; ++*ordinal) {
+        enum native_slot slot;
+        bool expunged;
+        enum mail_result result = verify_look(verify, *ordinal, &slot, out_record, &expunged);
+        if (result != MAIL_DONE)
+            return result;
+        if (slot == NATIVE_SLOT_GOOD && out_record->kind == RECORD_DELIVERY && !expunged)
+            break;
+    }
     return MAIL_DONE;
 }
 

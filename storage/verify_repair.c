@@ -107,9 +107,7 @@ static enum mail_result take_slot(struct repair *repair, uint32_t ordinal)
     enum native_slot slot;
     struct record record;
     bool expunged;
-    enum mail_result result = verify_is_expunged(verify, ordinal, &expunged);
-    if (result == MAIL_DONE)
-        result = verify_slot(verify, ordinal, &slot, &record);
+    enum mail_result result = verify_look(verify, ordinal, &slot, &record, &expunged);
     if (result != MAIL_DONE)
         return result;
     if (slot == NATIVE_SLOT_GOOD)

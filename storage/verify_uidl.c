@@ -47,17 +47,13 @@ static enum mail_result collect(struct verify *verify, uint32_t part, uint32_t p
 {
     char *entries = verify->access->scratch + VERIFY_BUFFER_PLACE;
     uint32_t count = 0;
+    struct record record;
     for (uint32_t ordinal = 1; ordinal < verify->end && count < ENTRIES_MAX; ordinal++) {
-        enum native_slot slot;
-        struct record record;
-        bool expunged;
-        enum mail_result result = verify_is_expunged(verify, ordinal, &expunged);
-        if (result == MAIL_DONE)
-            result = verify_slot(verify, ordinal, &slot, &record);
+        enum mail_result result = verify_next_live(verify, &ordinal, &record);
         if (result != MAIL_DONE)
             return result;
-        if (slot != NATIVE_SLOT_GOOD || record.kind != RECORD_DELIVERY || expunged)
-            continue;
+        if (ordinal == verify->end)
+            break;
         uint32_t sum = crc32c(0, record.uidl.bytes, record.uidl.length);
         if (sum % part_count == part)
             put_entry(entries, count++, (uint64_t)sum << 32 | ordinal);
