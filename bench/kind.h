@@ -21,6 +21,7 @@ enum stage {
     STAGE_TOP,   /* TOP n 0 of every message */
     STAGE_NEW,   /* RETR of what the last session of this user has not seen */
     STAGE_ALL,   /* RETR of every message */
+    STAGE_AGAIN, /* RETR of every message, again and again */
     STAGE_DRAIN, /* RETR and DELE of every message */
     STAGE_NOOP,
     STAGE_HOLD,

@@ -42,7 +42,7 @@ static const struct option options[] = {
     {"--think", "T", OPTION_DURATION, IN(load.think_ns),
      "mean time before each command after the login (0)"},
     {"--hold", "T", OPTION_DURATION, IN(load.hold_ns), "of the kind hold (to the end of the run)"},
-    {"--commands", "N", OPTION_COUNT, IN(load.script.commands), "NOOPs of the kind noop (100)"},
+    {"--commands", "N", OPTION_COUNT, IN(load.script.commands), "of the kinds noop and retr (100)"},
     {"--pipelining", NULL, OPTION_FLAG, IN(load.script.pipelining),
      "do not wait for each answer after the login"},
     {"--auth", "NAME", OPTION_TEXT, IN(auth_text), "user (default), plain or login"},

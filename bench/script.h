@@ -52,7 +52,7 @@ struct script_settings {
     bool stls;
     bool thinks;                /* before each command after the login */
     bool check_content;         /* of messages that ringbench made */
-    uint64_t commands;          /* of a session of the kind noop */
+    uint64_t commands;          /* of a session of the kinds noop and retr */
     uint64_t messages;          /* of a session of the kind deliver */
     const struct span *letters; /* in wire form, with the end; LMTP */
     uint32_t letter_count;
@@ -86,7 +86,7 @@ struct script {
     uint8_t part;        /* within a stage of several commands */
     bool is_encrypted, is_logged_in, has_thought, is_hurried, is_content_judged;
     uint32_t number;  /* of the message that comes next */
-    uint64_t repeats; /* done of NOOP or of deliveries */
+    uint64_t repeats; /* done of NOOP, RETR or deliveries */
     struct seen_cursor cursor;
     uint32_t queue_begin, queue_count;
     uint64_t message_octets; /* of all that RETR and TOP brought */
@@ -136,7 +136,7 @@ enum script_wish script_say(struct script *script, struct script_out *out, uint6
 void script_continue(struct script *script);
 void script_tls_began(struct script *script);
 
-/* The run ends: NOOPs and deliveries that were still to come are left out. */
+/* The run ends: NOOPs, RETRs and deliveries that were still to come are left out. */
 void script_hurry(struct script *script);
 
 /* The server has closed, or has reset the connection. FAULT_NONE where that was its right. */

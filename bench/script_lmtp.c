@@ -66,6 +66,7 @@ enum script_wish script_lmtp_next(struct script *script, struct script_out *out,
     case STAGE_TOP:
     case STAGE_NEW:
     case STAGE_ALL:
+    case STAGE_AGAIN:
     case STAGE_DRAIN:
     case STAGE_NOOP:
     case STAGE_HOLD:

@@ -18,6 +18,7 @@ static void base64(struct span plain, char *out_text, size_t text_bytes);
 static size_t password_of(const struct script *script, struct span user, char *out_password,
                           size_t password_bytes);
 static enum script_wish bodies(struct script *script, struct script_out *out, uint64_t now_ns);
+static void go_round(struct script *script);
 static bool judge_stat(struct script *script);
 static bool judge_count(struct script *script, const char *command, uint32_t count);
 static bool judge_octets(struct script *script, const struct script_asked *asked);
@@ -63,6 +64,7 @@ enum script_wish script_pop3_next(struct script *script, struct script_out *out,
     case STAGE_TOP:
     case STAGE_NEW:
     case STAGE_ALL:
+    case STAGE_AGAIN:
     case STAGE_DRAIN:
         return bodies(script, out, now_ns);
     case STAGE_NOOP:
@@ -271,6 +273,8 @@ static enum script_wish bodies(struct script *script, struct script_out *out, ui
     while (script->stage == STAGE_NEW && script->number <= listing->uidl_count &&
            seen_has(script->seen, listing, script->number - 1, &script->cursor))
         script->number++;
+    if (script->stage == STAGE_AGAIN)
+        go_round(script);
     if (script->number > listing->list_count) {
         script_advance(script);
         return script_pop3_next(script, out, now_ns);
@@ -283,6 +287,16 @@ static enum script_wish bodies(struct script *script, struct script_out *out, ui
     script->part = script->stage == STAGE_DRAIN;
     script_ask(script, out, STEP_RETR, number, now_ns, "RETR %u", number);
     return SCRIPT_SAID;
+}
+
+/* From the last message back to the first, until there were enough. */
+static void go_round(struct script *script)
+{
+    uint32_t count = script->listing.list_count;
+    if (script->repeats++ == script->settings->commands || script->is_hurried)
+        script->number = count + 1;
+    else if (script->number > count && count > 0)
+        script->number = 1;
 }
 
 static bool judge_stat(struct script *script)

@@ -60,7 +60,7 @@ class RingbenchTest(ServerTest):
 class Run(RingbenchTest):
     def test_every_kind_against_the_real_server(self):
         server = self.filled_server(users=20)
-        kinds = ["poll", "uidl", "list", "top", "fetch", "all", "noop", "greet", "thunderbird"]
+        kinds = ["poll", "uidl", "list", "top", "fetch", "all", "retr", "noop", "greet", "thunderbird"]
         for more in ([], ["--pipelining"], ["--auth", "plain"], ["--auth", "login"]):
             text, run = self.measure(f"pop3://127.0.0.1:{server.port}", "--mix", ",".join(kinds), "--commands", 10, "--connections", 10,
                                      "--time", "1s", "--users", "user%d:1-20", "--check-content", "--pid", server.process.pid, *more)

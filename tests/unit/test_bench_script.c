@@ -256,6 +256,31 @@ Test(bench_script, what_repeats_itself_can_be_hurried)
     expect_end("221 bye\r\n");
 }
 
+Test(bench_script, retr_goes_round)
+{
+    settings.commands = 3;
+    begin("retr");
+    log_in("STAT\r\n");
+    exchange("+OK 2 5\r\n", "LIST\r\n");
+    exchange("+OK\r\n1 3\r\n2 2\r\n.\r\n", "RETR 1\r\n");
+    exchange("+OK\r\na\r\n.\r\n", "RETR 2\r\n");
+    exchange("+OK\r\n\r\n.\r\n", "RETR 1\r\n");
+    exchange("+OK\r\na\r\n.\r\n", "QUIT\r\n");
+    expect_end("+OK\r\n");
+    begin("retr");
+    log_in("STAT\r\n");
+    exchange("+OK 1 3\r\n", "LIST\r\n");
+    exchange("+OK\r\n1 3\r\n.\r\n", "RETR 1\r\n");
+    script_hurry(&script);
+    exchange("+OK\r\na\r\n.\r\n", "QUIT\r\n");
+    expect_end("+OK\r\n");
+    begin("retr");
+    log_in("STAT\r\n");
+    exchange("+OK 0 0\r\n", "LIST\r\n");
+    exchange("+OK\r\n.\r\n", "QUIT\r\n");
+    expect_end("+OK\r\n");
+}
+
 Test(bench_script, refusals)
 {
     begin("poll");
