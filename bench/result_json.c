@@ -91,6 +91,7 @@ static void write_run(struct json *json, const struct run_settings *settings,
     json_object(json, NULL);
     json_count(json, "begun", result->begun_unix_s);
     json_real(json, "duration_s", result->duration_s);
+    json_real(json, "whole_s", result->whole_s);
     json_bool(json, "interrupted", result->was_interrupted);
     json_bool(json, "bad", result_is_bad(settings, result));
     if (result->rate > 0)

@@ -77,6 +77,7 @@ bool run_once(const struct run_settings *settings, struct result *out_result, ch
             tally_merge(&out_result->total, &totals[i]);
         failed = failed || starts[i].failed;
     }
+    out_result->whole_s = (double)(load_clock_ns() - begun_ns) / 1e9;
     struct ticker quiet = {.is_quiet = true};
     add_seconds(&board, out_result, &quiet, true, begun_ns);
     for (uint32_t i = 0; i < out_result->timeline.count; i++) {

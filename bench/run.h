@@ -32,6 +32,7 @@ struct run_settings {
 struct result {
     double rate;       /* that was asked for; 0 in closed loop */
     double duration_s; /* that counts: without warming up */
+    double whole_s;    /* to the end of the last session that was under way, and with warming up */
     double generator_cpu_s;
     double server_cpu_s; /* of the same time; 0 where no server was watched */
     uint64_t server_memory_max_bytes;
