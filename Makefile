@@ -61,7 +61,7 @@ endif
 
 # ---- what has to be there before anything is compiled
 goals := $(or $(MAKECMDGOALS),all)
-ifneq ($(filter-out help deps demo check house fuzz format clean uninstall,$(goals)),)
+ifneq ($(filter-out help deps demo bench check house fuzz format clean uninstall,$(goals)),)
 WOLFSSL_LIBS := $(shell tools/wolfssl --libs 2>/dev/null)
 ALL_CFLAGS += $(shell tools/wolfssl --cflags 2>/dev/null)
 # Of libcurl only the headers: `ringpost` loads it when it is needed (docs/decisions/0012).
@@ -156,6 +156,11 @@ fuzz: ## search with libFuzzer: FUZZ=line SECONDS=60
 		-artifact_prefix=build-fuzz/ build-fuzz/$(FUZZ) tests/fuzz/corpus/$(FUZZ)
 fuzz-one: $(BUILD)/fuzz/fuzz_$(FUZZ)
 
+bench: ## measure against the floor and Dovecot, hold it against bench/budgets; OPTIONS="--quick --only poll"
+	@tools/deps build bench
+	@$(MAKE) -s CC=gcc SAN= COV= all
+	$(Q)tools/bench $(OPTIONS)
+
 bench-micro: $(MICRO_PROGRAMS) ## measure the byte-coding rooms
 	$(Q)for program in $^; do $$program || exit 1; done
 
@@ -204,5 +209,5 @@ uninstall: ## remove what install put there; configuration and mail stay
 clean: ## remove everything that was built
 	$(Q)rm -rf build build-*
 
-.PHONY: all unit-programs replay-programs test-unit test-system fuzz-replay fuzz fuzz-one bench-micro \
+.PHONY: all unit-programs replay-programs test-unit test-system fuzz-replay fuzz fuzz-one bench bench-micro \
 	check house archives format demo deps help install uninstall clean

@@ -1,0 +1,136 @@
+"""test_bench: what `make bench` computes and writes, with canned figures, and one quick run of it.
+
+How fast anything is, is no matter of tests; the run only shows that measuring works.
+"""
+import os
+import subprocess
+import sys
+import tempfile
+import unittest
+
+from ringpost_server import PATIENCE, TOP
+
+sys.path.insert(0, os.path.join(TOP, "tools"))
+
+import bench_meter
+import bench_page
+
+BUDGETS = """
+# a comment
+poll cpu ringpost/floor <= 1.5 why not
+poll cpu ringpost/dovecot <= 1/15 a fraction
+poll rate ringpost/dovecot >= 10 the other way
+held memory ringpost <= 4096 no ratio
+gone cpu ringpost/floor <= 1 was not measured
+"""
+
+
+def results():
+    """Three rounds, of which the floor missed one."""
+    poll = {"ringpost": {"cpu": [30.0, 40.0, 90.0], "rate": [100.0, 100.0, 100.0], "p50": [1, 1, 1], "p99": [2, 3, 4],
+                         "busy": [0.5, 0.6, 0.7]},
+            "floor": {"cpu": [20.0, None, 45.0], "rate": [200.0, None, 200.0], "p50": [1, None, 1], "p99": [2, None, 4],
+                      "busy": [0.1, None, 0.3]},
+            "dovecot": {"cpu": [450.0, 600.0, 1500.0], "rate": [10.0, 11.0, 9.0], "p50": [1, 1, 1], "p99": [2, 3, 4],
+                        "busy": [0.9, 0.9, 0.9]}}
+    return {"date": "today", "note": "A note.", "meter": "a meter", "rounds": 3, "seconds": 1.0, "load": ["0.1", "0.2"],
+            "machine": {"processor": "P", "cores": 2, "kernel": "K", "server_cpu": 0, "load_cpu": 1, "memory_gb": 1,
+                        "file_system": "ext4"},
+            "versions": {"ringpost": "R", "dovecot": "D"}, "failures": ["poll, floor: it fell over"],
+            "scenarios": {"poll": {"title": "a poll", "chapter": "Plain", "unit": "session", "command": "ringbench run it",
+                                   "contestants": poll},
+                          "held": {"title": "held ones", "chapter": bench_page.MEMORY, "unit": "session",
+                                   "contestants": {"ringpost": {"memory": [4097.0], "between": [1000, 5000]}}}},
+            "growth": {"grow": {"title": "Growth", "sentence": "Bound by nothing.", "columns": ["n", "us"],
+                                "rows": [["1", 2.0], ["1,000", 1234.5]]}}}
+
+
+class Budgets(unittest.TestCase):
+    def test_median_of_the_pairs(self):
+        judged = bench_page.judge(bench_page.read_budgets(BUDGETS), results())
+        self.assertEqual([budget.value for budget in judged[:4]], [1.75, 40 / 600, 10.0, 4097.0])
+        self.assertEqual([budget.verdict for budget in judged], ["MISSED", "kept", "kept", "MISSED", "not measured"])
+        self.assertEqual(judged[0].spread, (1.5, 2.0))
+
+    def test_exactly_the_bound_is_kept(self):
+        for line, verdict in (("held memory ringpost <= 4097 x", "kept"), ("held memory ringpost <= 4096.9 x", "MISSED"),
+                              ("held memory ringpost >= 4097 x", "kept"), ("held memory ringpost >= 4098 x", "MISSED")):
+            budget, = bench_page.judge(bench_page.read_budgets(line), results())
+            self.assertEqual(budget.verdict, verdict, line)
+
+    def test_a_line_that_cannot_be_read(self):
+        for line in ("poll cpu ringpost/floor < 1.5 x", "poll cpu ringpost/floor <= 1/0 x", "poll speed ringpost <= 1 x",
+                     "poll cpu ringpost/floor <= 1.5", "poll"):
+            with self.assertRaisesRegex(ValueError, "^budgets:2: write SCENARIO"):
+                bench_page.read_budgets("# one\n" + line, "budgets")
+
+    def test_the_budgets_of_the_house(self):
+        """Each is of something that is measured."""
+        import bench_scenarios
+        with open(os.path.join(TOP, "bench", "budgets"), encoding="utf-8") as file:
+            budgets = bench_page.read_budgets(file.read())
+        there = {(scenario.name, contestant.name) for scenario in bench_scenarios.SCENARIOS for contestant in scenario.contestants}
+        there |= {("held", contestant.name) for contestant, _, _ in bench_scenarios.HELD_CONTESTANTS}
+        for budget in budgets:
+            for name in filter(None, (budget.over, budget.under)):
+                self.assertIn((budget.scenario, name), there)
+
+
+class Page(unittest.TestCase):
+    def test_what_is_written(self):
+        page = bench_page.page(results(), bench_page.judge(bench_page.read_budgets(BUDGETS), results()))
+        for line in ("| poll | cpu | ringpost / floor | <= 1.5 | 1.75 | 1.5 .. 2 | **MISSED** |",
+                     "| poll | cpu | ringpost / dovecot | <= 1/15 = 0.0667 | 0.0667 | 0.06 .. 0.0667 | kept |",
+                     "| held | memory | ringpost | <= 4096 | 4,097 | 4,097 .. 4,097 | **MISSED** |",
+                     "| gone | cpu | ringpost / floor | <= 1 |  |  | **not measured** |",
+                     "| ringpost | 40 | 100 | 60 | 1 | 3 |", "| floor | 32.5 | 200 | 20 | 1 | 3 |",
+                     "| ringpost | 4 | 1,000 .. 5,000 |", "| 1,000 | 1,234 |", "Bound by nothing.", "ringbench run it",
+                     "- poll, floor: it fell over"):
+            self.assertIn(line, page.split("\n"))
+
+    def test_numbers(self):
+        self.assertEqual([bench_page.number(value) for value in (0, 0.06666, 1.005, 99.94, 100.4, 1234567.8)],
+                         ["0", "0.0667", "1", "99.9", "100", "1,234,568"])
+
+
+class Meter(unittest.TestCase):
+    def test_counts_what_children_spend(self):
+        for grouped in (True, False):
+            meter = bench_meter.Meter("test")
+            if not grouped and meter.group:
+                os.rmdir(meter.group)
+                meter.group = None
+            begin = "import os, time\nend = time.process_time() + 0.3\nwhile time.process_time() < end: pass\n"
+            code = f"import os\nif os.fork() == 0:\n exec({begin!r})\n os._exit(0)\nos.wait()\nprint()\nimport time; time.sleep(60)"
+            process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, preexec_fn=meter.enter)
+            try:
+                meter.root_pid = process.pid
+                process.stdout.readline()
+                self.assertGreaterEqual(meter.cpu_s(), 0.25)
+                self.assertGreater(meter.memory_bytes(), 1 << 20)
+            finally:
+                process.kill()
+                process.wait()
+                process.stdout.close()
+                meter.end()
+
+
+class Run(unittest.TestCase):
+    def test_a_quick_one(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "page.md")
+            result = subprocess.run([os.path.join(TOP, "tools", "bench"), "--quick", "--only", "poll", "--output", path],
+                                    stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120 * PATIENCE)
+            said = result.stdout.decode(errors="replace")
+            # 1 is for a missed budget, which is no matter of tests.
+            self.assertIn(result.returncode, (0, 1), said)
+            self.assertNotIn("FAILED", said)
+            self.assertRegex(said, r"poll +ringpost +[\d.]+ us a session")
+            with open(path, encoding="utf-8") as file:
+                self.assertIn("**poll**: log in, STAT, QUIT", file.read())
+
+    def test_wrong_words(self):
+        for words in (["--only", "pol"], ["--rounds", "-1"], ["--seconds", "0"]):
+            result = subprocess.run([os.path.join(TOP, "tools", "bench"), *words], stdout=subprocess.PIPE,
+                                    stderr=subprocess.STDOUT, timeout=60)
+            self.assertEqual(result.returncode, 2, result.stdout)
