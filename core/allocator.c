@@ -8,9 +8,10 @@ extern int mallctl(const char *name, void *old, size_t *old_bytes, void *fresh, 
     __attribute__((weak));
 
 /* Read by jemalloc at the start: few arenas, because shards allocate at logins to large maildrops
- * only, and memory that was freed goes back to the system by and by. */
+ * and in handshakes only. Memory that was freed goes back to the system by and by, also while
+ * nobody allocates: hence a thread of its own. */
 extern const char *malloc_conf;
-const char *malloc_conf = "narenas:2,dirty_decay_ms:5000,muzzy_decay_ms:0";
+const char *malloc_conf = "narenas:2,background_thread:true,dirty_decay_ms:1000,muzzy_decay_ms:0";
 
 void allocator_thread_bytes(uint64_t *out_bytes)
 {
