@@ -73,7 +73,9 @@ def judge(budgets, results):
 
 def page(results, budgets):
     """The whole of docs/BENCHMARKS.md."""
-    parts = [HEAD.format(**results, rounds_word="round" if results["rounds"] == 1 else "rounds"), budget_table(budgets)]
+    rounds_word = "round" if results["rounds"] == 1 else "rounds"
+    note = " " + results["note"] if results["note"] else ""
+    parts = [HEAD.format(**{**results, "note": note}, rounds_word=rounds_word), budget_table(budgets)]
     chapters = {}
     for name, scenario in results["scenarios"].items():
         chapters.setdefault(scenario["chapter"], []).append((name, scenario))
@@ -94,7 +96,7 @@ MEMORY = "Memory of a held session"
 HEAD = """# Benchmarks
 
 Written by `make bench` on {date}; what stands here is one run of it on one machine. Absolute figures hold
-for that machine and hour only, ratios hold longer. {note}
+for that machine and hour only, ratios hold longer.{note}
 
 | | |
 |---|---|
