@@ -4,7 +4,10 @@ A Server lives in a temporary folder of its own, listens on a port of its own an
 SIGTERM; then its exit status must be 0 and its stderr must hold nothing but log lines. Pop3 is a
 client that sends exactly the bytes it is told to.
 """
+import atexit
+import collections
 import os
+import random
 import re
 import resource
 import shutil
@@ -25,14 +28,41 @@ SANITIZED = "address" in os.path.basename(BUILD) or "thread" in os.path.basename
 PATIENCE = 5 if SANITIZED else 1
 ANSWER_S = 20 * PATIENCE
 
+# What keeps the latest ports from being given twice; the oldest are closed, for files are limited.
+KEPT_PORTS_MAX = 64
+KEPT_PORTS = collections.deque()
+
 LOG_LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ \S.*$")
 
 
 def free_port():
-    """A port that nobody has at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port that nobody has, below those that the kernel gives to clients, and not soon given again.
+
+    Until a program listens at it, a UDP socket of the same number keeps it from other tests,
+    those of other processes too.
+    """
+    with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as ports:
+        first_of_clients = int(ports.read().split()[0])
+    while True:
+        port = random.randrange(10000, first_of_clients)
+        keeper = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        try:
+            keeper.bind(("127.0.0.1", port))
+            with socket.socket() as probe:
+                probe.bind(("127.0.0.1", port))
+        except OSError:
+            keeper.close()
+            continue
+        KEPT_PORTS.append(keeper)
+        if len(KEPT_PORTS) > KEPT_PORTS_MAX:
+            KEPT_PORTS.popleft().close()
+        return port
+
+
+@atexit.register
+def let_ports_go():
+    for keeper in KEPT_PORTS:
+        keeper.close()
 
 
 def on_the_wire(raw):

@@ -478,7 +478,7 @@ class Starting(ServerTest):
     def test_one_of_several_ports_in_use_starts_nothing(self):
         server = self.make_server(start=False)
         with socket.socket() as taken:
-            taken.bind(("127.0.0.1", 0))
+            taken.bind(("127.0.0.1", free_port()))
             taken.listen()
             text = open(server.config, encoding="utf-8").read()
             server.write_config(text + f'listener second {{ address = "127.0.0.1:{taken.getsockname()[1]}" }}\n')
