@@ -7,6 +7,7 @@ what bounds it.
 import resource
 import statistics
 
+import bench_maildir
 from bench_scenarios import Contestant
 from bench_servers import BenchError
 
@@ -23,6 +24,7 @@ def user_names():
     """All that may be needed; a maildrop that was never filled costs nothing."""
     names = [f"count{count}n{n}" for count in COUNTS for n in range(1, USERS + 1)]
     names += [f"size{size}n{n}" for size, _ in SIZES for n in range(1, USERS + 1)]
+    names += bench_maildir.user_names()
     return names + [f"grown{n}" for n in range(1, HELD[-1] + 1)]
 
 
@@ -99,4 +101,5 @@ def held(place, load, seconds):
             "columns": ["sessions", "plain, MB", "KB a session", "TLS, MB", "KB a session"], "rows": rows}
 
 
-GROWTHS = {"grow-messages": messages, "grow-size": sizes, "grow-held": held}
+GROWTHS = {"grow-messages": messages, "grow-size": sizes, "grow-held": held,
+           "grow-maildir": bench_maildir.large_maildir}

@@ -135,7 +135,7 @@ class Load:
         latency = run["latency"] if unit == "session" else run["steps"][step]
         # Sessions that were under way at the end of the time went on to theirs, and count.
         return {"cpu": spent_s * 1e6 / count, "rate": count / run["whole_s"], "p50": latency["p50"] / 1e3,
-                "p99": latency["p99"] / 1e3, "busy": spent_s / run["whole_s"], "octets": run["octets"] / count}
+                "p99": latency["p99"] / 1e3, "max": latency["max"] / 1e3, "busy": spent_s / run["whole_s"], "octets": run["octets"] / count}
 
     def warm_up(self, server, contestant, words, seconds, unit, label):
         """The same, and nothing comes of it; what is wrong shows when it counts."""
