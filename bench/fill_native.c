@@ -7,6 +7,7 @@
 
 #include "core/disk_posix.h"
 #include "core/store.h"
+#include "storage/uidl.h"
 
 #include <stdlib.h>
 

@@ -2,6 +2,7 @@
 #include "core/delivery_batch.h"
 
 #include "proto/must.h"
+#include "storage/uidl.h"
 
 #include <sys/random.h>
 

@@ -12,6 +12,7 @@
 
 #include "core/ring.h"
 #include "storage/delivery.h"
+#include "storage/uidl.h"
 
 /* How long a maildrop may be locked by others before what waits for it is refused with
  * MAIL_TEMPORARY: less than a sender's patience (RFC 5321 section 4.5.3.2.6: ten minutes), and less

@@ -13,6 +13,7 @@
 #include "proto/span.h"
 #include "storage/letter.h"
 #include "storage/native_index.h"
+#include "storage/uidl.h"
 #include "storage/users.h"
 
 /* Messages of one batch; 512 records of 128 bytes are a quarter of the scratch memory. */
@@ -105,13 +106,5 @@ void delivery_end(struct delivery *delivery);
  * say more. */
 enum mail_result delivery_check_quota(const struct disk_access *access, const char *path,
                                       const struct delivery_limits *limits, uint64_t octets);
-
-/* A UIDL of 24 characters from the time and 64 random bits: never reused, even when a crash takes
- * an unanswered delivery back that a session has already seen. `out_uidl` gets no NUL. */
-#define UIDL_MADE_BYTES 24
-void uidl_make(uint32_t time_s, uint64_t random, char out_uidl[UIDL_MADE_BYTES]);
-
-/* Whether a UIDL may be stored: length and characters (RFC 1939 section 7). */
-bool uidl_is_valid(struct span uidl);
 
 #endif

@@ -8,6 +8,7 @@
 
 #include "storage/courier_sizelist.h"
 #include "storage/dovecot_uidlist.h"
+#include "storage/uidl.h"
 
 #include <errno.h>
 #include <string.h>
@@ -223,7 +224,7 @@ static bool tell(struct maildir_list *list, const struct dovecot_uidlist_entry *
     if (entry->guid.length > 0 && entry->guid.length <= MAIL_UIDL_MAX &&
         !maildir_list_set_guid(list, item, entry->guid))
         return false;
-    return item->uidl_bytes > 0 || !uidl_format_is_valid(entry->uidl) ||
+    return item->uidl_bytes > 0 || !uidl_is_valid(entry->uidl) ||
            maildir_list_set_uidl(list, item, entry->uidl);
 }
 

@@ -7,6 +7,7 @@
 
 #include "storage/maildir_foreign.h"
 #include "storage/maildir_name.h"
+#include "storage/uidl.h"
 
 #include <errno.h>
 #include <string.h>

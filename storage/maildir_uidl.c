@@ -6,6 +6,7 @@
 
 #include "storage/courier_sizelist.h"
 #include "storage/crc32c.h"
+#include "storage/uidl.h"
 
 #include <string.h>
 
@@ -42,13 +43,12 @@ uint8_t maildir_uidl_make(const struct maildir_uidl_format *format, const struct
         length = (uint8_t)courier_sizelist_name_uidl(known.name, out, MAIL_UIDL_MAX);
     else if (!format->needs_uid || known.uid != 0)
         uidl_format_write(span_of(format->text), &known, out, &length);
-    return uidl_format_is_valid((struct span){out, length}) ? length
-                                                            : maildir_uidl_own(known.name, out);
+    return uidl_is_valid((struct span){out, length}) ? length : maildir_uidl_own(known.name, out);
 }
 
 uint8_t maildir_uidl_own(struct span base, char out[MAIL_UIDL_MAX])
 {
-    if (!uidl_format_is_valid(base))
+    if (!uidl_is_valid(base))
         return maildir_uidl_hash(base, out);
     memcpy(out, base.bytes, base.length);
     return (uint8_t)base.length;

@@ -7,6 +7,7 @@
 #ifndef RINGPOST_STORAGE_MAILDIR_UIDL_H
 #define RINGPOST_STORAGE_MAILDIR_UIDL_H
 
+#include "storage/uidl.h"
 #include "storage/uidl_format.h"
 
 #define MAILDIR_UIDL_TEMPLATE_MAX 63

@@ -5,6 +5,7 @@
 #include "storage/uidl_format.h"
 
 #include "storage/decimal.h"
+#include "storage/uidl.h"
 
 #include <string.h>
 
@@ -50,7 +51,7 @@ enum uidl_format_result uidl_format_write(struct span format, const struct uidl_
         if (result != UIDL_FORMAT_DONE)
             return result;
     }
-    if (output.is_full || !uidl_format_is_valid((struct span){out_uidl, output.length}))
+    if (output.is_full || !uidl_is_valid((struct span){out_uidl, output.length}))
         return UIDL_FORMAT_INVALID;
     *out_length = (uint8_t)output.length;
     return UIDL_FORMAT_DONE;
@@ -78,7 +79,7 @@ const char *uidl_format_mistake(struct span format)
         const char *mistake = take_item(&format, &item);
         if (mistake != NULL)
             return mistake;
-        if (item.letter == '\0' && !uidl_format_is_valid((struct span){item.itself, 1}))
+        if (item.letter == '\0' && !uidl_is_valid((struct span){item.itself, 1}))
             return "has a character that no UIDL may have; RFC 1939 allows 0x21 to 0x7E";
     }
     return NULL;
@@ -92,17 +93,6 @@ bool uidl_format_needs_uid(struct span format)
 bool uidl_format_tells_apart(struct span format)
 {
     return names(format, "ufg");
-}
-
-bool uidl_format_is_valid(struct span uidl)
-{
-    if (uidl.length == 0 || uidl.length > MAIL_UIDL_MAX)
-        return false;
-    for (size_t i = 0; i < uidl.length; i++) {
-        if (uidl.bytes[i] < 0x21 || uidl.bytes[i] > 0x7e)
-            return false;
-    }
-    return true;
 }
 
 /* Whether it has one of these variables, as far as it is a format. */

@@ -50,7 +50,4 @@ bool uidl_format_tells_apart(struct span format);
 enum uidl_format_result uidl_format_write(struct span format, const struct uidl_parts *parts,
                                           char out_uidl[MAIL_UIDL_MAX], uint8_t *out_length);
 
-/* Whether RFC 1939 section 7 allows it: 1..MAIL_UIDL_MAX octets from 0x21 to 0x7E. */
-bool uidl_format_is_valid(struct span uidl);
-
 #endif

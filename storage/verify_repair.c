@@ -9,6 +9,7 @@
 #include "storage/decimal.h"
 #include "storage/delivery.h"
 #include "storage/maildrop.h"
+#include "storage/uidl.h"
 #include "storage/verify_pass.h"
 #include "storage/wire.h"
 #include "storage/wire_scan.h"

@@ -9,6 +9,7 @@
 #include "proto/dot.h"
 #include "proto/must.h"
 #include "storage/delivery.h"
+#include "storage/uidl.h"
 #include "tools/command.h"
 #include "tools/progress.h"
 

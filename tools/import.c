@@ -5,6 +5,7 @@
 #include "tools/import.h"
 
 #include "proto/must.h"
+#include "storage/uidl.h"
 #include "tools/import_gone.h"
 
 #include <stdio.h>

@@ -4,6 +4,7 @@
  */
 #include "proto/must.h"
 #include "storage/maildir_uidl.h"
+#include "storage/uidl.h"
 
 #include <string.h>
 
@@ -25,7 +26,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
         struct uidl_parts source = {uid * UINT32_MAX / 2, 7, base, {base.bytes, base.length / 2}};
         char uidl[MAIL_UIDL_MAX], again[MAIL_UIDL_MAX];
         uint8_t length = maildir_uidl_make(&format, &source, uidl);
-        must(uidl_format_is_valid((struct span){uidl, length}));
+        must(uidl_is_valid((struct span){uidl, length}));
         must(maildir_uidl_make(&format, &source, again) == length);
         must(memcmp(uidl, again, length) == 0);
     }

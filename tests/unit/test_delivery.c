@@ -1,6 +1,7 @@
 /* test_delivery: messages into a native maildrop: form, neighbours, limits, and every failure. */
 #include "storage/delivery.h"
 #include "storage/maildrop.h"
+#include "storage/uidl.h"
 #include "tests/support/drop.h"
 #include "tests/support/fake_disk.h"
 #include "tests/support/written.h"

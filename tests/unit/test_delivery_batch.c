@@ -8,6 +8,7 @@
  */
 #include "core/delivery_batch.h"
 #include "storage/native_index.h"
+#include "storage/uidl.h"
 #include "tests/support/drop.h"
 #include "tests/support/written.h"
 

@@ -3,6 +3,7 @@
 #include "core/disk_posix.h"
 #include "core/store.h"
 #include "storage/maildrop.h"
+#include "storage/uidl.h"
 #include "tests/support/drop_list.h"
 #include "tests/support/written.h"
 

@@ -1,5 +1,6 @@
 /* test_maildir_uidl: the formats of other servers, and what can be no UIDL. */
 #include "storage/maildir_uidl.h"
+#include "storage/uidl.h"
 
 #include <criterion/criterion.h>
 #include <string.h>

@@ -1,5 +1,6 @@
 /* test_uidl_format: formats of Dovecot's pop3_uidl_format, old and new, and those that are none. */
 #include "storage/maildir_uidl.h"
+#include "storage/uidl.h"
 #include "storage/uidl_format.h"
 #include "tests/support/guarded.h"
 

@@ -1,5 +1,6 @@
 /* test_verify: each kind of damage is told, and a repair loses and invents nothing. */
 #include "storage/maildrop.h"
+#include "storage/uidl.h"
 #include "storage/verify.h"
 #include "tests/support/drop.h"
 #include "tests/support/fake_disk.h"
