@@ -42,6 +42,7 @@ enum ending {
     ENDING_CONFIG,       /* the configuration is wrong */
     ENDING_UNKNOWN_USER, /* no such user in the passwd-file */
     ENDING_TRY_AGAIN,    /* disk full, store not there, maildrop damaged: the mail must wait */
+    ENDING_FULL,         /* the maildrop has no room for the message, which goes back */
     ENDING_TOO_BIG,      /* the message is larger than the configuration allows */
     ENDING_DIFFERS,      /* compared, and it is not the same */
 };

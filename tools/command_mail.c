@@ -96,7 +96,9 @@ static enum ending deliver_letter(struct run *run, const char *path, const struc
     if (result == MAIL_DONE)
         result = delivery_commit(&delivery);
     delivery_end(&delivery);
-    return command_fail_storage(result, run->words[0]);
+    const enum ending ending = command_fail_storage(result, run->words[0]);
+    const bool goes_back = run->config.quota_full == CONFIG_QUOTA_REFUSE;
+    return result == MAIL_FULL && goes_back ? ENDING_FULL : ending;
 }
 
 static void time_text(uint32_t time_s, char out_text[TIME_TEXT_BYTES])
@@ -214,7 +216,8 @@ const struct command command_deliver = {
     .has_sysexits = true,
     .summary = "Put one message, from standard input, into a user's maildrop.",
     .help = "The exit status is for mail servers: 0 only when the message is safe on the disk, 64\n"
-            "wrong command line, 65 message too large, 67 no such user, 75 try again later.\n",
+            "wrong command line, 65 message too large, 67 no such user, 73 the maildrop is full\n"
+            "(75 with `quota-full = defer`), 75 try again later.\n",
     .run = deliver,
 };
 

@@ -111,6 +111,9 @@ static int exit_status(const struct command *command, enum ending ending)
         return mail ? EX_NOUSER : failed;
     case ENDING_TRY_AGAIN:
         return mail ? EX_TEMPFAIL : failed;
+    case ENDING_FULL:
+        /* Not EX_UNAVAILABLE: Postfix tells the author 5.2.0, which is about a mailbox. */
+        return mail ? EX_CANTCREAT : failed;
     case ENDING_TOO_BIG:
         return mail ? EX_DATAERR : failed;
     }

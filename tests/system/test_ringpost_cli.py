@@ -19,7 +19,7 @@ from mails import MEAN
 from ringpost_server import PATIENCE, RINGPOST, on_the_wire
 
 USAGE = 2
-SYSEXITS = {"usage": 64, "too big": 65, "no user": 67, "again": 75}
+SYSEXITS = {"usage": 64, "too big": 65, "no user": 67, "full": 73, "again": 75}
 
 
 def mboxrd(messages, end=b"\n"):
@@ -346,15 +346,24 @@ class Mail(Case):
         self.fails(SYSEXITS["too big"], "message-size", "deliver", "alice", data=b"\n" * 2_500_001)
         self.ok("deliver", "alice", data=b"x" * 4_999_998)
         self.ok("import", "mbox", "alice", "-", data=mboxrd([b"x\n"] * 99))
-        self.fails(SYSEXITS["again"], "full", "deliver", "alice", data=b"x")
+        self.fails(SYSEXITS["full"], "full", "deliver", "alice", data=b"x")
         self.assertEqual(len(self.listed("alice")), 100)
+
+    def test_a_full_maildrop_defers_where_the_operator_says_so(self):
+        self.write("passwd", b"small:{PLAIN}x::::::userdb_quota_rule=*:messages=1\n")
+        self.ok("deliver", "small", data=b"x")
+        self.fails(SYSEXITS["full"], "full", "deliver", "small", data=b"x")
+        self.settings += "\nquota-full = defer\n"
+        self.write_config(self.store)
+        self.fails(SYSEXITS["again"], "full", "deliver", "small", data=b"x")
+        self.assertEqual(len(self.listed("small")), 1)
 
     def test_a_quota_is_not_for_import(self):
         self.write("passwd", b"small:{PLAIN}x::::::userdb_quota_rule=*:messages=2:bytes=1K\n")
         self.ok("deliver", "small", data=b"x")
-        self.fails(SYSEXITS["again"], "full", "deliver", "small", data=b"x" * 1100)
+        self.fails(SYSEXITS["full"], "full", "deliver", "small", data=b"x" * 1100)
         self.ok("import", "mbox", "small", "-", data=mboxrd([b"x\n"] * 3))
-        self.fails(SYSEXITS["again"], "quota", "deliver", "small", data=b"x")
+        self.fails(SYSEXITS["full"], "quota", "deliver", "small", data=b"x")
         self.assertEqual(len(self.listed("small")), 4)
 
     def test_import_into_a_full_maildrop(self):
