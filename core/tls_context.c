@@ -203,6 +203,10 @@ static bool set_up(WOLFSSL_CTX *context, enum config_tls_version min_version,
     wolfSSL_CTX_set_TicketEncCtx(context, contexts);
     /* Sessions are resumed by tickets; the library's cache has a lock that shards would share. */
     (void)wolfSSL_CTX_set_session_cache_mode(context, WOLFSSL_SESS_CACHE_OFF);
+    /* The library's own few minutes would let hardly any mail program resume. Both cannot fail
+     * here. */
+    (void)wolfSSL_CTX_set_timeout(context, TLS_TICKET_LIFE_S);
+    (void)wolfSSL_CTX_set_TicketHint(context, TLS_TICKET_LIFE_S);
     return wolfSSL_CTX_set_cipher_list(context, suites) == WOLFSSL_SUCCESS &&
            wolfSSL_CTX_SetMinVersion(context, least) == WOLFSSL_SUCCESS &&
            wolfSSL_CTX_set_groups(context, (int *)(uintptr_t)groups,
@@ -265,7 +269,6 @@ static int seal_or_open(WOLFSSL *ssl, unsigned char name[TLS_TICKET_NAME_BYTES],
                         unsigned char mac[WOLFSSL_TICKET_MAC_SZ], int is_seal,
                         unsigned char *ticket, int bytes, int *out_bytes, void *user)
 {
-    (void)ssl;
     _Static_assert(WOLFSSL_TICKET_NAME_SZ == TLS_TICKET_NAME_BYTES &&
                        WOLFSSL_TICKET_IV_SZ >= TLS_TICKET_IV_BYTES &&
                        WOLFSSL_TICKET_MAC_SZ >= TLS_TICKET_TAG_BYTES,
@@ -284,5 +287,8 @@ static int seal_or_open(WOLFSSL *ssl, unsigned char name[TLS_TICKET_NAME_BYTES],
     if (contexts->asks_clients ||
         !tls_tickets_open(tickets, ticket, (size_t)bytes, name, iv, mac, &is_old))
         return WOLFSSL_TICKET_RET_REJECT;
-    return is_old ? WOLFSSL_TICKET_RET_CREATE : WOLFSSL_TICKET_RET_OK;
+    /* TLS 1.3 gives a new ticket with each handshake; asked to, wolfSSL 5.7 would not resume
+     * (`tls13.c`, DoPreSharedKeys goes on with WOLFSSL_TICKET_RET_OK only). */
+    const bool needs_new = is_old && wolfSSL_version(ssl) != TLS1_3_VERSION;
+    return needs_new ? WOLFSSL_TICKET_RET_CREATE : WOLFSSL_TICKET_RET_OK;
 }

@@ -15,6 +15,9 @@
 #define TLS_TICKET_KEYS_MAX   4
 #define TLS_TICKET_ROTATION_S (6 * 3600)
 
+/* How long a ticket is good: as long as the keys that open it are sure to be there. */
+#define TLS_TICKET_LIFE_S ((TLS_TICKET_KEYS_MAX - 1) * TLS_TICKET_ROTATION_S)
+
 /* A key has a name of 16 random bytes, which a ticket carries, and 32 bytes for AES-256-GCM. */
 #define TLS_TICKET_NAME_BYTES 16
 #define TLS_TICKET_KEY_BYTES  32

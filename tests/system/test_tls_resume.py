@@ -96,6 +96,26 @@ class Resume(TlsTest):
             server.wait_for_log(" certificates-reloaded ", number)
             self.assertEqual(self.visit(server, context, session)[1], number < 4, number)
 
+    def test_a_resumed_session_gets_a_ticket_of_the_newest_key(self):
+        """In TLS 1.3; in 1.2 not all versions of the library send one, and then a handshake is full now and then."""
+        path = self.keys()
+        server = self.make_tls_server({"ticket_keys": path})
+        context = self.authority.context(TLS13)
+        session, _ = self.visit(server, context)
+        for number in range(1, 7):  # more often than keys are kept
+            self.rotate(path)
+            server.signal(signal.SIGHUP)
+            server.wait_for_log(" certificates-reloaded ", number)
+            session, resumed = self.visit(server, context, session)
+            self.assertTrue(resumed, number)
+
+    def test_a_ticket_lives_as_long_as_three_rotations(self):
+        """Mail programs look for mail every few minutes or hours; they are told that it is worth it to keep the ticket."""
+        server = self.make_tls_server()
+        for version in (TLS12, TLS13):
+            session, _ = self.visit(server, self.authority.context(version))
+            self.assertEqual(session.ticket_lifetime_hint, 18 * 3600, version)
+
     def test_a_rotated_file_is_noticed(self):
         path = self.keys()
         server = self.make_tls_server({"ticket_keys": path})
