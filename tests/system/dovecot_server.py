@@ -10,38 +10,38 @@ import pwd
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 import unittest
 
-from ringpost_server import ANSWER_S, RINGPOST, RINGPOSTD, Pop3, Server, free_port, password_of
+from ringpost_server import ANSWER_S, RINGPOST, RINGPOSTD, TOP, Pop3, Server, free_port, password_of
+
+sys.path.insert(0, os.path.join(TOP, "tools"))
+
+import dovecot_dialect
 
 OWNER = "mail"  # of the Maildirs that both serve; every Debian has it
 MASTER, MASTER_PASSWORD = "boss", "secret of the boss"
 
 CONFIG = """
+{dialect.head}
 base_dir = {folder}/run
 state_dir = {folder}/state
 protocols = pop3
 listen = 127.0.0.1
 log_path = {folder}/log
 ssl = no
-disable_plaintext_auth = no
+{dialect.cleartext}
 auth_mechanisms = plain
-mail_location = {location}
+{location}
 mail_uid = {owner.pw_uid}
 mail_gid = {owner.pw_gid}
 first_valid_uid = 1
 first_valid_gid = 1
 pop3_uidl_format = {uidl_format}
-passdb {{
-  driver = passwd-file
-  args = {folder}/users
-}}
-userdb {{
-  driver = static
-  args = uid={owner.pw_uid} gid={owner.pw_gid} home={mail}/%u
-}}
+{passwords}
+{users}
 service pop3-login {{
   inet_listener pop3 {{
     port = {port}
@@ -56,15 +56,10 @@ service pop3-login {{
 # POP3S and STLS, and a master user who may log in for anybody.
 OLD_CONFIG = """
 ssl = yes
-ssl_cert = <{folder}/cert.pem
-ssl_key = <{folder}/key.pem
+{certificate}
 auth_master_user_separator = *
 mail_max_userip_connections = 0
-passdb {{
-  driver = passwd-file
-  args = {folder}/masters
-  master = yes
-}}
+{masters}
 service pop3-login {{
   inet_listener pop3s {{
     port = {tls_port}
@@ -85,18 +80,19 @@ def need_root():
 
 
 class Dovecot:
-    """One Dovecot on a port of its own, for mail that is there. `uidl_format`, `location` and `more`
-    are as its configuration has them, and may be changed while it is stopped."""
+    """One Dovecot on a port of its own, for mail that is there. `uidl_format` is as the configuration
+    of 2.3 has it, `location` what Dialect.mail takes, `more` lines of the configuration. They may be
+    changed while it is stopped."""
 
     def __init__(self, folder, mail, users, owner=OWNER, password=password_of,
                  uidl_format="%08Xu%08Xv", location=None, more=""):
-        self.program = shutil.which("dovecot", path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
+        self.dialect = dovecot_dialect.installed()
         self.folder = folder
         self.mail = mail
         self.owner = pwd.getpwnam(owner)
         self.password = password
         self.uidl_format = uidl_format
-        self.location = location or f"maildir:{mail}/%u/Maildir"
+        self.location = location or {"driver": "maildir", "path": f"{mail}/{self.dialect.user}/Maildir"}
         self.more = more
         self.port = free_port()
         self.process = None
@@ -113,8 +109,8 @@ class Dovecot:
 
     def start(self):
         with open(self.path("dovecot.conf"), "w", encoding="utf-8") as file:
-            file.write(CONFIG.format(**vars(self)))
-        self.process = subprocess.Popen([self.program, "-F", "-c", self.path("dovecot.conf")],
+            file.write(self.configuration())
+        self.process = subprocess.Popen([dovecot_dialect.DOVECOT, "-F", "-c", self.path("dovecot.conf")],
                                         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                         stderr=subprocess.DEVNULL, start_new_session=True)
         end = time.monotonic() + ANSWER_S
@@ -126,6 +122,13 @@ class Dovecot:
                 if self.process.poll() is not None or time.monotonic() > end:
                     raise AssertionError(f"Dovecot did not start: {self.log()}") from None
                 time.sleep(0.02)
+
+    def configuration(self):
+        dialect, owner = self.dialect, self.owner
+        return CONFIG.format(**{
+            **vars(self), "location": dialect.mail(**self.location), "uidl_format": dialect.uidl_format(self.uidl_format),
+            "passwords": dialect.passwd_file("users", self.path("users")),
+            "users": dialect.all_users(owner.pw_uid, owner.pw_gid, f"{self.mail}/{dialect.user}")})
 
     def log(self):
         try:
@@ -160,8 +163,11 @@ class OldDovecot(Dovecot):
         os.chmod(folder, 0o755)
         self.tls_port = free_port()
         super().__init__(folder, os.path.join(folder, "mail"), users, owner="nobody",
-                         password=password_at_dovecot,
-                         more=OLD_CONFIG.format(folder=folder, tls_port=self.tls_port, more=more), **options)
+                         password=password_at_dovecot, **options)
+        self.more = OLD_CONFIG.format(
+            certificate=self.dialect.certificate(self.path("cert.pem"), self.path("key.pem")),
+            masters=self.dialect.passwd_file("masters", self.path("masters"), is_master=True),
+            tls_port=self.tls_port, more=more)
         subprocess.run([RINGPOST, "certificate", "make", self.path("cert.pem"), self.path("key.pem")],
                        check=True, capture_output=True)
         self.write_passwords("masters", {MASTER: MASTER_PASSWORD})

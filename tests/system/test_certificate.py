@@ -82,8 +82,8 @@ class Making(Case):
         self.assertEqual(self.names(), ["DNS:localhost", "IP Address:127.0.0.1", "IP Address:0:0:0:0:0:0:0:1"])
         fingerprint = self.openssl("x509", "-in", self.cert, "-noout", "-fingerprint", "-sha256")
         self.assertEqual(printed, "SHA-256 fingerprint " + fingerprint.split("=")[1])
-        text = self.openssl("x509", "-in", self.cert, "-noout", "-text")
-        for pattern in ("ecdsa-with-SHA256", "prime256v1", "CN = localhost", "CA:FALSE", "Digital Signature",
+        text = self.openssl("x509", "-in", self.cert, "-noout", "-text").replace("CN = ", "CN=")
+        for pattern in ("ecdsa-with-SHA256", "prime256v1", "CN=localhost", "CA:FALSE", "Digital Signature",
                         "TLS Web Server Authentication", "Version: 3", "Subject Key Identifier"):
             self.assertIn(pattern, text)
         self.assertTrue(self.verifies("-verify_hostname", "localhost"))
@@ -121,7 +121,7 @@ class Making(Case):
         self.assertEqual(len(hosts[0]), 253)
         self.make(*(f"--host={host}" for host in hosts))
         self.assertEqual(self.names(), ["DNS:" + host for host in hosts])
-        self.assertIn("CN = Ringpost", self.openssl("x509", "-in", self.cert, "-noout", "-subject"))
+        self.assertRegex(self.openssl("x509", "-in", self.cert, "-noout", "-subject"), "CN ?= ?Ringpost")
         self.fails(2, "--host can be given 16 times", "certificate", "make", *["--host=a.example"] * 17, "c", "k")
 
     def test_days(self):

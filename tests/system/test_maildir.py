@@ -9,7 +9,7 @@ import re
 import threading
 import time
 
-from dovecot_server import MaildirTest
+from dovecot_server import MaildirTest, dovecot_dialect
 from lmtp_client import LmtpTest
 from mails import MEAN, ORDINARY
 from ringpost_server import on_the_wire
@@ -81,7 +81,10 @@ class Beside(MaildirTest):
     def test_the_same_as_dovecot_in_every_format(self):
         formats = ["%08Xu%08Xv", "%v.%u", "%f", "%g", "UID%010u%5v-%-4.4f.%Xu", "%3.6f%UXv%u%XUv%LUf"]
         words = {"%08Xu%08Xv": "dovecot", "%v.%u": "cyrus"}
+        dialect = dovecot_dialect.installed()
         for uidl_format in formats:
+            if dialect.uidl_format(uidl_format) is None:
+                continue  # Dovecot 2.4 has no words for it
             with self.subTest(uidl_format):
                 server = self.make_server(uidl_format=f'"{words.get(uidl_format, uidl_format)}"')
                 self.fill(server, PLAIN if uidl_format == formats[0] else ORDINARY[:5])

@@ -240,7 +240,7 @@ class Uidls(MigrationTest):
         self.assertIn(b"UID1-old", [uidl for uidl, _ in there])
 
     def test_mbox_of_dovecot(self):
-        dovecot = self.make_dovecot(location="mbox:~/mboxes:INBOX=~/inbox:INDEX=MEMORY")
+        dovecot = self.make_dovecot(location={"driver": "mbox", "path": "~/mboxes", "inbox": "~/inbox", "index": "MEMORY"})
         inbox = dovecot.path("mail", "alice", "inbox")
         with open(inbox, "wb") as file:
             for number, message in enumerate(MESSAGES[:1] + MESSAGES[2:5]):

@@ -12,8 +12,8 @@ import unittest
 from ringpost_server import PATIENCE
 from tls_client import TlsTest
 
-# About the certificate of the test, not about the server.
-OF_THE_CERTIFICATE = ("cert_", "scanTime", "overall_grade", "grade_cap", "final_score")
+# About the certificates of the test, not about the server.
+OF_THE_CERTIFICATE = ("cert_", "intermediate_cert_", "scanTime", "overall_grade", "grade_cap", "final_score")
 BAD = ("MEDIUM", "HIGH", "CRITICAL", "FATAL")
 PROGRAM = shutil.which("testssl") or shutil.which("testssl.sh")
 
