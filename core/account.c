@@ -8,6 +8,7 @@
 #include "core/account.h"
 
 #include "core/account_quota.h"
+#include "core/account_stranger.h"
 #include "core/text_file.h"
 #include "proto/must.h"
 #include "storage/users.h"
@@ -16,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 
 /* A slot is the offset of a line plus one, and above it the upper bits of the name's hash, so that
@@ -25,18 +27,8 @@
 #define FILE_BYTES_MAX   ((size_t)SLOT_OFFSET_MASK - 1)
 
 /* Slots are a power of two, so that there are 1 1/3 to 2 2/3 of them for each user. */
-#define SLOTS_MIN 8
-
-/* Costs of checking that are told apart when the commonest is looked for. */
-#define COSTS_MAX 8
-
-/* One kind of cost: the scheme, and the begin of the hash up to where its salt starts. */
-struct cost {
-    enum password_scheme scheme;
-    struct span settings;
-    struct span example; /* a whole hash */
-    uint64_t votes;
-};
+#define SLOTS_MIN       8
+#define HUGE_PAGE_BYTES ((size_t)2 << 20)
 
 struct accounts {
     char *bytes;
@@ -46,10 +38,21 @@ struct accounts {
     uint64_t slot_mask;
     uint64_t seed; /* of the names' hash: whoever chooses user names cannot make them collide */
     uint32_t count;
-    struct cost costs[COSTS_MAX];
-    enum password_scheme stranger_scheme;
-    size_t stranger_length;
-    char stranger_hash[PASSWORD_HASH_BYTES];
+    struct stranger stranger;
+};
+
+/* A user of the file on the way into the table. */
+struct entry {
+    struct span name;
+    uint64_t hash;
+    size_t line_number;
+};
+
+/* Enough that a slot has come from memory when its turn is there. */
+#define ENTRIES_WAITING 32
+struct waiting {
+    struct entry entries[ENTRIES_WAITING];
+    uint64_t begin, end;
 };
 
 /* Where a mistake goes. */
@@ -63,6 +66,8 @@ static struct accounts *make(char *bytes, size_t count, const struct report *rep
 static bool take_lines(struct accounts *accounts, const struct report *report);
 static const char *cut_line(struct span line, struct account *out_account);
 static struct span line_at(const struct accounts *accounts, uint64_t offset);
+static uint64_t *make_slots(uint64_t slots);
+static bool complain(const struct report *report, size_t line_number, const char *fault);
 
 struct accounts *accounts_read(const char *path, char *out_error, size_t error_bytes)
 {
@@ -92,19 +97,12 @@ void accounts_free(struct accounts **accounts)
     if (*accounts == NULL)
         return;
     password_wipe((*accounts)->bytes, (*accounts)->byte_count);
-    password_wipe((*accounts)->stranger_hash, sizeof(*accounts)->stranger_hash);
+    password_wipe((*accounts)->stranger.hash, sizeof(*accounts)->stranger.hash);
     free((*accounts)->bytes);
     free((*accounts)->lines);
     free((*accounts)->slots);
     free(*accounts);
     *accounts = NULL;
-}
-
-static bool is_locked(const struct account *account)
-{
-    return account->hash.length == 0 ||
-           (account->scheme != PASSWORD_PLAIN &&
-            (account->hash.bytes[0] == '!' || account->hash.bytes[0] == '*'));
 }
 
 /* Eight bytes a step: multiply, fold the upper half onto the lower. */
@@ -143,7 +141,7 @@ bool accounts_find(const struct accounts *accounts, struct span name, struct acc
     uint64_t hash = hash_name(accounts->seed, name);
     if (*find_slot(accounts, name, hash, out_account) == 0)
         return false;
-    if (is_locked(out_account)) {
+    if (account_is_locked(out_account)) {
         struct account stranger = accounts_stranger(accounts);
         out_account->scheme = stranger.scheme;
         out_account->hash = stranger.hash;
@@ -168,20 +166,30 @@ struct account accounts_stranger(const struct accounts *accounts)
 {
     return (struct account){
         .name = {"", 0},
-        .scheme = accounts->stranger_scheme,
-        .hash = {accounts->stranger_hash, accounts->stranger_length},
+        .scheme = accounts->stranger.scheme,
+        .hash = {accounts->stranger.hash, accounts->stranger.length},
     };
+}
+
+/* Without its end. */
+static struct span whole_line_at(const struct accounts *accounts, uint64_t offset)
+{
+    const char *begin = accounts->bytes + offset;
+    const size_t rest = accounts->byte_count - (size_t)offset;
+    const char *end = memchr(begin, '\n', rest);
+    return (struct span){begin, end == NULL ? rest : (size_t)(end - begin)};
+}
+
+static struct span without_return(struct span line)
+{
+    if (line.length > 0 && line.bytes[line.length - 1] == '\r')
+        line.length--;
+    return line;
 }
 
 static struct span line_at(const struct accounts *accounts, uint64_t offset)
 {
-    const char *begin = accounts->bytes + offset;
-    size_t rest = accounts->byte_count - (size_t)offset;
-    const char *end = memchr(begin, '\n', rest);
-    struct span line = {begin, end == NULL ? rest : (size_t)(end - begin)};
-    if (line.length > 0 && line.bytes[line.length - 1] == '\r')
-        line.length--;
-    return line;
+    return without_return(whole_line_at(accounts, offset));
 }
 
 bool account_name_is_valid(struct span name)
@@ -233,73 +241,6 @@ static const char *cut_line(struct span line, struct account *out_account)
     return out_account->hash.length > most ? "the hash is too long" : NULL;
 }
 
-/* The part of a hash that says what a check costs: all before the salt. crypt(3) writes
- * $id[$parameters]$salt$digest, bcrypt $2b$cost$saltdigest, Argon2
- * $argon2id$version$parameters$salt$digest; the old DES form has neither '$' nor parameters. */
-static struct span cost_settings(struct span hash)
-{
-    size_t fields = hash.length > 1 && hash.bytes[0] == '$' && hash.bytes[1] == '2' ? 1 : 2;
-    size_t length = hash.length;
-    while (length > 0 && fields > 0)
-        if (hash.bytes[--length] == '$')
-            fields--;
-    return (struct span){hash.bytes, length};
-}
-
-/* Counts a user's vote for what he costs. Where there are more kinds than places, each vote for a
- * new kind takes one from all others, so that one that most have is found in any case (Misra and
- * Gries's counting). */
-static void vote(struct accounts *accounts, const struct account *account)
-{
-    if (is_locked(account))
-        return;
-    struct span settings = {"", 0};
-    if (account->scheme != PASSWORD_PLAIN)
-        settings = cost_settings(account->hash);
-    struct cost *empty = NULL;
-    for (struct cost *cost = accounts->costs; cost < accounts->costs + COSTS_MAX; cost++) {
-        if (cost->votes == 0) {
-            empty = empty == NULL ? cost : empty;
-        } else if (cost->scheme == account->scheme && span_equal(cost->settings, settings)) {
-            cost->votes++;
-            return;
-        }
-    }
-    if (empty != NULL) {
-        *empty = (struct cost){account->scheme, settings, account->hash, 1};
-        return;
-    }
-    for (size_t i = 0; i < COSTS_MAX; i++)
-        accounts->costs[i].votes--;
-}
-
-/* The stranger's hash is one of the commonest cost with another digest: its first character is
- * exchanged. To find a password for it is as hard as for any digest. With PLAIN it stays empty,
- * which never fits. */
-static void choose_stranger(struct accounts *accounts)
-{
-    const struct cost *most = &accounts->costs[0];
-    for (size_t i = 1; i < COSTS_MAX; i++)
-        if (accounts->costs[i].votes > most->votes)
-            most = &accounts->costs[i];
-    accounts->stranger_scheme = PASSWORD_PLAIN;
-    if (most->votes == 0 || most->scheme == PASSWORD_PLAIN)
-        return;
-    struct span hash = most->example;
-    size_t digest = hash.length;
-    while (digest > 0 && hash.bytes[digest - 1] != '$')
-        digest--;
-    if (hash.length > 1 && hash.bytes[0] == '$' && hash.bytes[1] == '2')
-        digest += 22; /* bcrypt's salt stands right before the digest */
-    else if (digest == 0)
-        digest = hash.length - 1; /* DES: salt in front, so take the other end */
-    accounts->stranger_scheme = most->scheme;
-    accounts->stranger_length = hash.length;
-    memcpy(accounts->stranger_hash, hash.bytes, hash.length);
-    if (digest < hash.length)
-        accounts->stranger_hash[digest] = hash.bytes[digest] == 'A' ? 'B' : 'A';
-}
-
 /* Takes `bytes` over, also where it fails. */
 static struct accounts *make(char *bytes, size_t count, const struct report *report)
 {
@@ -314,7 +255,7 @@ static struct accounts *make(char *bytes, size_t count, const struct report *rep
     accounts->bytes = bytes;
     accounts->byte_count = count;
     if (take_lines(accounts, report)) {
-        choose_stranger(accounts);
+        stranger_choose(&accounts->stranger);
         return accounts;
     }
     accounts_free(&accounts);
@@ -331,19 +272,16 @@ static bool line_counts(struct span line)
 /* Memory for as many users as there are lines at most. */
 static const char *reserve(struct accounts *accounts)
 {
-    size_t lines = 0;
-    for (uint64_t at = 0; at < accounts->byte_count; lines++) {
-        const char *end = memchr(accounts->bytes + at, '\n', accounts->byte_count - (size_t)at);
-        at = end == NULL ? accounts->byte_count : (uint64_t)(end - accounts->bytes) + 1;
-    }
+    const uint64_t lines =
+        text_file_line_ends((struct span){accounts->bytes, accounts->byte_count}) + 1;
     if (lines > UINT32_MAX)
         return "there are more lines than can be counted";
     uint64_t slots = SLOTS_MIN;
     while (slots * 3 / 4 < lines)
         slots *= 2;
     accounts->slot_mask = slots - 1;
-    accounts->slots = calloc(slots, sizeof *accounts->slots);
-    accounts->lines = malloc((lines + 1) * sizeof *accounts->lines);
+    accounts->slots = make_slots(slots);
+    accounts->lines = malloc(lines * sizeof *accounts->lines);
     if (accounts->slots == NULL || accounts->lines == NULL)
         return "there is not enough memory for it";
     ssize_t drawn;
@@ -353,49 +291,99 @@ static const char *reserve(struct accounts *accounts)
     return drawn == sizeof accounts->seed ? NULL : "the kernel gives no random numbers";
 }
 
-/* NULL, or what is wrong with the line. */
-static const char *take_line(struct accounts *accounts, uint64_t offset, struct span line)
+/* A large table on huge pages, where there are some: with small ones each look at a user among
+ * millions would miss the TLB, too. */
+static uint64_t *make_slots(uint64_t slots)
 {
-    struct account account, other;
+    const size_t bytes = slots * sizeof(uint64_t);
+    uint64_t *table = aligned_alloc(bytes < HUGE_PAGE_BYTES ? 64 : HUGE_PAGE_BYTES, bytes);
+    if (table == NULL)
+        return NULL;
+    if (bytes >= HUGE_PAGE_BYTES)
+        (void)madvise(table, bytes, MADV_HUGEPAGE);
+    memset(table, 0, bytes);
+    return table;
+}
+
+/* NULL, or what is wrong with the line; else its name's slot is on its way into the cache. */
+static const char *look_at(struct accounts *accounts, struct span line, struct entry *entry)
+{
+    struct account account;
     const char *fault = cut_line(line, &account);
+    if (fault == NULL)
+        fault = account_quota_take(account.extra, &(struct account_quota){0, 0});
     if (fault != NULL)
         return fault;
-    fault = account_quota_take(account.extra, &(struct account_quota){0, 0});
-    if (fault != NULL)
-        return fault;
-    uint64_t hash = hash_name(accounts->seed, account.name);
-    uint64_t *slot = find_slot(accounts, account.name, hash, &other);
-    if (*slot != 0)
-        return "this name stands in the file a second time; keep one of the lines";
-    *slot = (hash & ~SLOT_OFFSET_MASK) | (offset + 1);
-    accounts->lines[accounts->count++] = offset;
-    vote(accounts, &account);
+    entry->name = account.name;
+    entry->hash = hash_name(accounts->seed, account.name);
+    __builtin_prefetch(&accounts->slots[entry->hash & accounts->slot_mask], 1);
+    stranger_vote(&accounts->stranger, &account);
     return NULL;
 }
 
+/* NULL, or what is wrong with the line of the entry. */
+static const char *enter(struct accounts *accounts, const struct entry *entry)
+{
+    struct account other;
+    uint64_t *slot = find_slot(accounts, entry->name, entry->hash, &other);
+    if (*slot != 0)
+        return "this name stands in the file a second time; keep one of the lines";
+    const uint64_t offset = (uint64_t)(entry->name.bytes - accounts->bytes);
+    *slot = (entry->hash & ~SLOT_OFFSET_MASK) | (offset + 1);
+    accounts->lines[accounts->count++] = offset;
+    return NULL;
+}
+
+/* Enters those that are waiting until `left` are; false at the first that cannot be. */
+static bool settle(struct accounts *accounts, struct waiting *waiting, uint64_t left,
+                   const struct report *report)
+{
+    for (; waiting->end - waiting->begin > left; waiting->begin++) {
+        const struct entry *entry = &waiting->entries[waiting->begin % ENTRIES_WAITING];
+        const char *fault = enter(accounts, entry);
+        if (fault != NULL)
+            return complain(report, entry->line_number, fault);
+    }
+    return true;
+}
+
+/* Lines are read a little ahead of what is entered, so that slots come from memory meanwhile. */
 static bool take_lines(struct accounts *accounts, const struct report *report)
 {
-    struct span text = {accounts->bytes, accounts->byte_count};
+    const struct span text = {accounts->bytes, accounts->byte_count};
+    struct waiting waiting = {.begin = 0, .end = 0};
     if (!text_file_is_text(report->path, text, report->error, report->error_bytes))
         return false;
     const char *fault = reserve(accounts);
-    if (fault != NULL) {
-        snprintf(report->error, report->error_bytes, "%s: %s", report->path, fault);
-        return false;
-    }
-    uint64_t next;
+    if (fault != NULL)
+        return complain(report, 0, fault);
     size_t number = 1;
-    for (uint64_t at = 0; at < text.length; at = next, number++) {
-        struct span line = line_at(accounts, at);
-        const char *end = memchr(line.bytes + line.length, '\n', text.length - at - line.length);
-        next = end == NULL ? text.length : (uint64_t)(end - text.bytes) + 1;
+    for (uint64_t at = 0; at < text.length; number++) {
+        const struct span whole = whole_line_at(accounts, at);
+        const struct span line = without_return(whole);
+        at += whole.length + 1;
         if (!line_counts(line))
             continue;
-        fault = take_line(accounts, at, line);
-        if (fault != NULL) {
-            snprintf(report->error, report->error_bytes, "%s:%zu: %s", report->path, number, fault);
+        struct entry *entry = &waiting.entries[waiting.end % ENTRIES_WAITING];
+        fault = look_at(accounts, line, entry);
+        /* A mistake that stands above this one is the one to say. */
+        if (fault != NULL)
+            return settle(accounts, &waiting, 0, report) && complain(report, number, fault);
+        entry->line_number = number;
+        waiting.end++;
+        if (!settle(accounts, &waiting, ENTRIES_WAITING - 1, report))
             return false;
-        }
     }
-    return true;
+    return settle(accounts, &waiting, 0, report);
+}
+
+/* Writes the sentence; always false. Line 0 is the file as a whole. */
+static bool complain(const struct report *report, size_t line_number, const char *fault)
+{
+    if (line_number == 0)
+        snprintf(report->error, report->error_bytes, "%s: %s", report->path, fault);
+    else
+        snprintf(report->error, report->error_bytes, "%s:%zu: %s", report->path, line_number,
+                 fault);
+    return false;
 }

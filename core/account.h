@@ -22,6 +22,9 @@ struct account {
     struct span extra; /* the eighth field with the words that Dovecot keeps there, or empty */
 };
 
+/* Whether nobody can log in as he: the hash is empty, or starts with '!' or '*'. */
+bool account_is_locked(const struct account *account);
+
 /* Reads a passwd-file. A damaged line, an unknown scheme or a name given twice is one sentence with
  * file and line in `out_error`, and NULL. Comments (#) and empty lines are passed over. An entry
  * without {SCHEME} is taken as CRYPT (crypt(3) tells by the hash itself), as Dovecot does. */

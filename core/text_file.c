@@ -8,11 +8,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#define COUNTED_BYTES 128
 
 static char *read_all(int file, size_t guess, size_t bytes_max, size_t *out_bytes);
 
@@ -93,9 +96,23 @@ bool text_file_is_text(const char *path, struct span text, char *out_error, size
     const char *nul = text.length == 0 ? NULL : memchr(text.bytes, '\0', text.length);
     if (nul == NULL)
         return true;
-    size_t line = 1;
-    for (const char *at = text.bytes; at < nul; at++)
-        line += *at == '\n';
+    const size_t line =
+        text_file_line_ends((struct span){text.bytes, (size_t)(nul - text.bytes)}) + 1;
     snprintf(out_error, error_bytes, "%s:%zu: there is a NUL byte; write plain text", path, line);
     return false;
+}
+
+/* In blocks whose sum fits a byte, so that the compiler counts by vectors. */
+size_t text_file_line_ends(struct span text)
+{
+    size_t ends = 0, at = 0;
+    for (; at + COUNTED_BYTES <= text.length; at += COUNTED_BYTES) {
+        uint8_t some = 0;
+        for (size_t i = 0; i < COUNTED_BYTES; i++)
+            some = (uint8_t)(some + (text.bytes[at + i] == '\n'));
+        ends += some;
+    }
+    for (; at < text.length; at++)
+        ends += text.bytes[at] == '\n';
+    return ends;
 }

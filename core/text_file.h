@@ -21,4 +21,7 @@ char *text_file_read_open(int file, const char *path, size_t bytes_max, size_t *
 /* Whether there is no NUL in `text`; else false, and a sentence with the line where it stands. */
 bool text_file_is_text(const char *path, struct span text, char *out_error, size_t error_bytes);
 
+/* How many line ends there are. */
+size_t text_file_line_ends(struct span text);
+
 #endif

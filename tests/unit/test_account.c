@@ -188,6 +188,41 @@ Test(account, many_users)
     free(text);
 }
 
+/* Lines are read ahead of what is entered: the mistake to say is still the first of the file. */
+Test(account, the_first_mistake_is_named_however_near_the_next_is)
+{
+    enum { BEHIND_MAX = 70 };
+    char text[BEHIND_MAX * 20 + 100];
+    for (int behind = 0; behind < BEHIND_MAX; behind++) {
+        char *at = text + sprintf(text, "ann:{PLAIN}x\nbob:{PLAIN}y\nann:{PLAIN}z\n");
+        for (int i = 0; i < behind; i++)
+            at += sprintf(at, "user%d:{PLAIN}w\n", i);
+        sprintf(at, "damaged");
+        refuse(span_of(text), "users:3: this name");
+        text[strlen("ann:{PLAIN}x\nbob:{PLAIN}y\na")] = 'u';
+        char expected[60];
+        snprintf(expected, sizeof expected, "users:%d: there is no ':'", 4 + behind);
+        refuse(span_of(text), expected);
+    }
+}
+
+Test(account, a_name_may_be_near_or_far_from_its_double)
+{
+    enum { BETWEEN_MAX = 70 };
+    char text[BETWEEN_MAX * 20 + 100];
+    for (int between = 0; between < BETWEEN_MAX; between++) {
+        char *at = text + sprintf(text, "ann:{PLAIN}x\n"), expected[60];
+        for (int i = 0; i < between; i++)
+            at += sprintf(at, "user%d:{PLAIN}w\n", i);
+        struct accounts *accounts = parse(text);
+        cr_assert_eq(accounts_count(accounts), between + 1);
+        accounts_free(&accounts);
+        sprintf(at, "ann:{PLAIN}x");
+        snprintf(expected, sizeof expected, "users:%d: this name", between + 2);
+        refuse(span_of(text), expected);
+    }
+}
+
 Test(account, reads_a_file)
 {
     char path[] = "/tmp/ringpost-account-XXXXXX", error[300] = "";
