@@ -14,12 +14,13 @@ import socket
 import subprocess
 import time
 
+import dovecot_dialect
 from bench_meter import Meter
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BUILD = os.path.abspath(os.environ.get("RINGPOST_BUILD", os.path.join(TOP, "build")))
 RINGBENCH, RINGPOST, RINGPOSTD = (os.path.join(BUILD, name) for name in ("ringbench", "ringpost", "ringpostd"))
-DOVECOT = shutil.which("dovecot", path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
+DOVECOT = dovecot_dialect.DOVECOT
 PASSWORD = "pass"
 OWNER = "mail"  # of the Maildirs; every Debian has it
 NICE = -10
@@ -49,6 +50,7 @@ tls {{
 
 # Tuned: processes are used again, there are enough of them, and logins are remembered.
 DOVECOT_CONFIG = """
+{dialect.head}
 base_dir = {folder}/dovecot/run
 state_dir = {folder}/dovecot/state
 protocols = pop3 lmtp
@@ -56,13 +58,12 @@ listen = 127.0.0.1
 log_path = {folder}/dovecot/log
 info_log_path = /dev/null
 ssl = yes
-ssl_cert = <{folder}/cert.pem
-ssl_key = <{folder}/key.pem
-disable_plaintext_auth = no
+{certificate}
+{dialect.cleartext}
 auth_mechanisms = plain
 auth_cache_size = 10M
-auth_username_format = %n
-mail_location = maildir:{folder}/maildirs/%u/Maildir
+auth_username_format = {dialect.local_part}
+{mail}
 mail_uid = {owner}
 mail_gid = {owner}
 first_valid_uid = 1
@@ -70,14 +71,8 @@ first_valid_gid = 1
 mail_max_userip_connections = 0
 default_client_limit = 10000
 default_process_limit = 2000
-passdb {{
-  driver = passwd-file
-  args = {folder}/passwd
-}}
-userdb {{
-  driver = static
-  args = uid={owner} gid={owner} home={folder}/maildirs/%u
-}}
+{passwords}
+{users}
 service pop3-login {{
   service_count = 0
   process_min_avail = 1
@@ -191,9 +186,9 @@ class Place:
         with open(self.path("passwd"), "w", encoding="utf-8") as file:
             file.writelines(f"{name}:{{PLAIN}}{PASSWORD}::::::\n" for name in names)
 
-    def write_config(self, name, ports, more="", template=RINGPOST_CONFIG, store="store"):
+    def write_config(self, name, ports, more="", template=RINGPOST_CONFIG, **others):
         with open(self.path(name + ".conf"), "w", encoding="utf-8") as file:
-            file.write(template.format(folder=self.folder, store=store, owner=OWNER, **ports) + more)
+            file.write(template.format(**{"folder": self.folder, "store": "store", "owner": OWNER, **ports, **others}) + more)
         return self.path(name + ".conf")
 
     def fill(self, kind, users, messages, message_bytes):
@@ -249,7 +244,13 @@ class Place:
         if not self.is_root:
             raise BenchError("Dovecot has to be started by root")
         ports = fresh_ports("pop3", "pop3s", "lmtp")
-        config = self.write_config("dovecot", ports, template=DOVECOT_CONFIG)
+        dialect = dovecot_dialect.installed()
+        home = self.path("maildirs", dialect.user)
+        config = self.write_config(
+            "dovecot", ports, template=DOVECOT_CONFIG, dialect=dialect,
+            certificate=dialect.certificate(self.path("cert.pem"), self.path("key.pem")),
+            mail=dialect.mail("maildir", f"{home}/Maildir"), passwords=dialect.passwd_file("users", self.path("passwd")),
+            users=dialect.all_users(OWNER, OWNER, home))
         return Server("dovecot", self.folder, [DOVECOT, "-F", "-c", config], ports, self.server_cpu)
 
 
