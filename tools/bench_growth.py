@@ -1,31 +1,30 @@
-"""bench_growth: how cost grows with the messages of a maildrop, their size, and the sessions held.
+"""bench_growth: how cost grows: with the messages of a maildrop and their size; names all other growths.
 
 Only Ringpost's, one figure a point: the shape is what matters, not the last percent. Each function
 fills what it needs, runs a server of its own, and returns a table for the page with a sentence on
 what bounds it.
 """
-import resource
 import statistics
 
+import bench_accounts
 import bench_maildir
+import bench_sessions
 from bench_scenarios import Contestant
-from bench_servers import BenchError
 
-COUNTS = (1, 10, 100, 1000, 10000, 100000)
-SIZES = (("1k", 1000), ("10k", 100), ("100k", 10), ("1M", 2), ("10M", 1), ("50M", 1))  # and how many
-HELD = (1000, 2000, 5000, 9000, 20000, 50000)
-USERS = 4  # of each point, all at once
+COUNTS = (1, 10, 100, 1000, 10000, 100000, 1000000)
+# How large, how many of them, and octets.
+SIZES = (("1k", 1000, 1 << 10), ("10k", 100, 10 << 10), ("100k", 10, 100 << 10), ("1M", 2, 1 << 20), ("10M", 1, 10 << 20),
+         ("50M", 1, 50 << 20))
+USERS = 2  # of each point, both at once
 ROUNDS = 3
-FILES_A_SESSION = 2  # the socket and the index
-SOURCE_PORTS = 20000  # sessions that come from one address
 
 
 def user_names():
     """All that may be needed; a maildrop that was never filled costs nothing."""
     names = [f"count{count}n{n}" for count in COUNTS for n in range(1, USERS + 1)]
-    names += [f"size{size}n{n}" for size, _ in SIZES for n in range(1, USERS + 1)]
+    names += [f"size{size}n{n}" for size, _, _ in SIZES for n in range(1, USERS + 1)]
     names += bench_maildir.user_names()
-    return names + [f"grown{n}" for n in range(1, HELD[-1] + 1)]
+    return names + bench_sessions.user_names()
 
 
 def messages(place, load, seconds):
@@ -50,15 +49,17 @@ def messages(place, load, seconds):
     return {"title": "Growth with the messages of a maildrop",
             "sentence": "A poll reads one record of the index, however long it is; a UIDL has a line for each message, and is "
                         "bound by reading their records and sending these lines.",
-            "columns": ["messages", "poll, us a session", "with UIDL, us a session", "us a thousand lines"], "rows": rows}
+            "columns": ["messages", "poll, us a session", "with UIDL, us a session", "us a thousand lines"], "rows": rows,
+            "plot": {"title": "Cost of a session with the messages of a maildrop", "x": "messages in the maildrop", "y": "us a session",
+                     "xs": list(COUNTS), "series": {"poll": [row[1] for row in rows], "with UIDL": [row[2] for row in rows]}}}
 
 
 def sizes(place, load, seconds):
-    for size, count in SIZES:
+    for size, count, _ in SIZES:
         place.fill("native", f"size{size}n%d:1-{USERS}", count, size)
     server, rows = place.ringpost("ringpost-grown"), []
     try:
-        for size, count in SIZES:
+        for size, count, _ in SIZES:
             row = [size + "B"]
             for scheme in ("pop3", "pop3s"):
                 contestant = Contestant("ringpost", "ringpost", scheme, f"size{size}n%d:1-{USERS}")
@@ -72,34 +73,16 @@ def sizes(place, load, seconds):
     return {"title": "Growth with the size of a message",
             "sentence": "RETR in a session that goes on. Small messages are bound by the system call and the command that each "
                         "costs; large plain ones by the kernel's copy into the socket, by TLS by AES-GCM on top of it.",
-            "columns": ["message", "plain, MB a CPU second", "us a message", "TLS, MB a CPU second", "us a message"], "rows": rows}
+            "columns": ["message", "plain, MB a CPU second", "us a message", "TLS, MB a CPU second", "us a message"], "rows": rows,
+            "plot": {"title": "MB for a CPU second with the size of a message", "x": "octets of a message", "y": "MB a CPU second",
+                     "xs": [octets for _, _, octets in SIZES],
+                     "series": {"plain": [row[1] for row in rows], "TLS": [row[3] for row in rows]}}}
 
 
-def held(place, load, seconds):
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    counts = [count for count in HELD if count * FILES_A_SESSION + 1000 < hard]
-    if len(counts) < 2:
-        raise BenchError(f"too few open files are allowed ({hard})")
-    place.fill("native", f"grown%d:1-{counts[-1]}", 1, "1k")
-    rows = [[f"{count:,}"] for count in counts]
-    for scheme in ("pop3", "pop3s"):
-        contestant = Contestant("ringpost", "ringpost", scheme, f"grown%d:1-{counts[-1]}",
-                                ("--sources", f"127.1.0.1-127.1.0.{1 + counts[-1] // SOURCE_PORTS}"))
-        # A server for each: what many QUITs at once needed is not all given back.
-        for row, count in zip(rows, counts):
-            server = place.ringpost("ringpost-grown")
-            try:
-                before = server.meter.memory_bytes()
-                memory = load.hold(server, contestant, count, "grow-held")
-                row += [memory / 1e6, (memory - before) / 1024 / count]
-            finally:
-                server.stop()
-    limit = f" More than {counts[-1]:,} this machine did not allow (open files: {hard:,})." if counts[-1] < HELD[-1] else ""
-    return {"title": "Growth with the sessions held",
-            "sentence": "Logged in and silent, a new server for each point; all memory of the process, and its growth since the start for a session. It holds "
-                        "what many logins at once needed at their height, too; the kernel's sockets are not counted." + limit,
-            "columns": ["sessions", "plain, MB", "KB a session", "TLS, MB", "KB a session"], "rows": rows}
-
-
-GROWTHS = {"grow-messages": messages, "grow-size": sizes, "grow-held": held,
+GROWTHS = {"grow-messages": messages, "grow-size": sizes, "grow-held": bench_sessions.held,
+           "grow-slow": bench_sessions.slow_readers, "grow-users": bench_accounts.users,
+           "grow-maildrops": bench_accounts.maildrops, "grow-shards": bench_sessions.shards,
            "grow-maildir": bench_maildir.large_maildir}
+
+# With larger points, which take minutes and tens of gigabytes.
+FULL = {"grow-users": bench_accounts.FULL_USERS, "grow-maildrops": bench_accounts.FULL_MAILDROPS}

@@ -11,6 +11,7 @@ from bench_scenarios import Contestant
 
 COUNTS = (10, 1000, 10000, 100000)
 ROUNDS = 3
+NAMES = ("Ringpost cold", "Ringpost warm", "Dovecot cold", "Dovecot warm")
 INDEXES = ("ringpost-index", "dovecot-uidlist", "dovecot.index", "dovecot.index.log", "dovecot.index.cache")
 
 
@@ -31,9 +32,10 @@ def large_maildir(place, load, seconds, counts=COUNTS):
     return {"title": "Growth with the messages of a Maildir",
             "sentence": "One session at a time, LIST and UIDL of all. Cold is bound by opening and reading each file to count its octets; warm by "
                         "what was remembered of them, and by sending a line for each.",
-            "columns": ["messages", "Ringpost cold, ms", "Ringpost warm, ms", "Dovecot cold, ms", "Dovecot warm, ms"], "rows": rows,
-            "plot": {"x": "messages", "y": ["Ringpost cold, ms", "Ringpost warm, ms", "Dovecot cold, ms", "Dovecot warm, ms"],
-                     "x_scale": "log", "y_scale": "log"}}
+            "columns": ["messages"] + [name + ", ms" for name in NAMES], "rows": rows,
+            "plot": {"title": "A session of LIST and UIDL with the messages of a Maildir", "x": "messages in the Maildir",
+                     "y": "ms a session", "xs": list(counts),
+                     "series": {name: [row[at] for row in rows] for at, name in enumerate(NAMES, 1)}}}
 
 
 def cold_and_warm(place, load, server, name, count, seconds):

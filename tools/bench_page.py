@@ -71,11 +71,13 @@ def judge(budgets, results):
     return budgets
 
 
-def page(results, budgets):
-    """The whole of docs/BENCHMARKS.md."""
+def page(results, budgets, pictures):
+    """The whole of docs/BENCHMARKS.md. `pictures`: where they lie from there, by the name of the growth, or CPU."""
     rounds_word = "round" if results["rounds"] == 1 else "rounds"
     note = " " + results["note"] if results["note"] else ""
     parts = [HEAD.format(**{**results, "note": note}, rounds_word=rounds_word), budget_table(budgets)]
+    if CPU in pictures:
+        parts.append(f"![CPU of each contestant]({pictures[CPU]})\n")
     chapters = {}
     for name, scenario in results["scenarios"].items():
         chapters.setdefault(scenario["chapter"], []).append((name, scenario))
@@ -83,8 +85,8 @@ def page(results, budgets):
         parts.append(f"## {chapter}\n")
         parts.extend(memory_table(scenario) if chapter == MEMORY else scenario_table(name, scenario)
                      for name, scenario in scenarios)
-    for growth in results.get("growth", {}).values():
-        parts.append(growth_table(growth))
+    for name, growth in results.get("growth", {}).items():
+        parts.append(growth_table(growth, pictures.get(name)))
     parts.append(commands(results))
     if results["failures"]:
         parts.append("## What failed\n\n" + "".join(f"- {line}\n" for line in results["failures"]))
@@ -92,6 +94,8 @@ def page(results, budgets):
 
 
 MEMORY = "Memory of a held session"
+CPU = "cpu"
+LATENCIES = (("p50", "p50 ms"), ("p99", "p99 ms"), ("p999", "p99.9 ms"))
 
 HEAD = """# Benchmarks
 
@@ -137,15 +141,23 @@ def budget_table(budgets):
 def scenario_table(name, scenario):
     unit = scenario["unit"]
     lines = [f"**{name}**: {scenario['title']}\n",
-             f"| | CPU us a {unit} | {unit}s a second | busy % | p50 ms | p99 ms |", "|---|---|---|---|---|---|"]
+             f"| | CPU us a {unit} | {unit}s a second | busy % | " + " | ".join(words for _, words in LATENCIES) + " |",
+             "|---|---|---|---|---|---|---|"]
+    lines.extend("| " + " | ".join(row) + " |" for row in scenario_rows(scenario))
+    return "\n".join(lines) + "\n"
+
+
+def scenario_rows(scenario):
+    """A list of texts for each contestant, as the columns above want them."""
+    rows = []
     for contestant, figures in scenario["contestants"].items():
-        row = [middle(figures, key) for key in ("cpu", "rate", "busy", "p50", "p99")]
+        row = [middle(figures, key) for key in ("cpu", "rate", "busy", *(key for key, _ in LATENCIES))]
         if row[0] is None:
-            lines.append(f"| {contestant} | not measured | | | | |")
+            rows.append([contestant, "not measured", "", "", "", "", ""])
             continue
         row[2] *= 100
-        lines.append(f"| {contestant} | " + " | ".join(number(value) for value in row) + " |")
-    return "\n".join(lines) + "\n"
+        rows.append([contestant] + [number(value) for value in row])
+    return rows
 
 
 def memory_table(scenario):
@@ -157,8 +169,9 @@ def memory_table(scenario):
     return "\n".join(lines) + "\n"
 
 
-def growth_table(growth):
-    lines = [f"## {growth['title']}\n", growth["sentence"] + "\n", "| " + " | ".join(growth["columns"]) + " |",
+def growth_table(growth, picture):
+    shown = [f"![{growth['plot']['title']}]({picture})\n"] if picture else []
+    lines = [f"## {growth['title']}\n", growth["sentence"] + "\n", *shown, "| " + " | ".join(growth["columns"]) + " |",
              "|" + "---|" * len(growth["columns"])]
     for row in growth["rows"]:
         lines.append("| " + " | ".join(value if isinstance(value, str) else number(value) for value in row) + " |")

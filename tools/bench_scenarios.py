@@ -16,6 +16,7 @@ USERS = "user%d:1-500"
 LMTP_USERS = "lmtp%d:1-200"
 FEW, MANY = "few%d:1-2", "many%d:1-2"  # with 10 and with 100,000 messages
 HELD_USERS = 5000
+HELD_ON_S = 5  # sessions are held so much longer while something else is measured
 HELD = f"held%d:1-{HELD_USERS}"
 
 
@@ -135,7 +136,7 @@ class Load:
         latency = run["latency"] if unit == "session" else run["steps"][step]
         # Sessions that were under way at the end of the time went on to theirs, and count.
         return {"cpu": spent_s * 1e6 / count, "rate": count / run["whole_s"], "p50": latency["p50"] / 1e3,
-                "p99": latency["p99"] / 1e3, "max": latency["max"] / 1e3, "busy": spent_s / run["whole_s"], "octets": run["octets"] / count}
+                "p99": latency["p99"] / 1e3, "p999": latency["p999"] / 1e3, "max": latency["max"] / 1e3, "busy": spent_s / run["whole_s"], "octets": run["octets"] / count}
 
     def warm_up(self, server, contestant, words, seconds, unit, label):
         """The same, and nothing comes of it; what is wrong shows when it counts."""
@@ -144,29 +145,32 @@ class Load:
         except BenchError:
             pass
 
-    def hold(self, server, contestant, count, label):
-        """Memory of the server's processes while so many sessions are logged in and silent."""
+    def hold(self, server, contestant, count, label, meanwhile=None):
+        """Memory of the server's processes while so many sessions are logged in and silent, and what
+        `meanwhile` finds, which may take up to HELD_ON_S."""
         for patience in (1, 3, 9):
             try:
-                return self.hold_once(server, contestant, count, label, patience)
+                return self.hold_once(server, contestant, count, label, patience, meanwhile)
             except BenchError as error:
                 # A machine that does other things needs longer until all are there.
                 if patience == 9:
                     raise error
 
-    def hold_once(self, server, contestant, count, label, patience):
+    def hold_once(self, server, contestant, count, label, patience, meanwhile):
         rate = 60 if contestant.server == "dovecot" else 1500
-        seconds = 3 + count / rate * patience
+        until_all_s = 2 + count / rate * patience
+        seconds = until_all_s + 1 + (HELD_ON_S if meanwhile else 0)
         words = ("--mix", "hold", "--connections", str(count))
         begun = self.begin(self.command(server, contestant, words, seconds), label)
-        time.sleep(seconds - 1)
+        time.sleep(until_all_s)
         memory = server.meter.memory_bytes()
+        found = meanwhile() if meanwhile else None
         run = self.finish(begun)
         if run["sessions"] < count or run["steps"]["stat"]["count"] < count:
             raise BenchError(f"{label}: not all of {count} sessions were there")
         # All of them must have been there when the memory was read, not only later.
         seconds_of = run["seconds"]
-        at = min(max(int(seconds) - 2, 0), len(seconds_of) - 1)
+        at = min(max(int(until_all_s) - 1, 0), len(seconds_of) - 1)
         if seconds_of[at]["open"] < count:
             raise BenchError(f"{label}: {seconds_of[at]['open']} of {count} sessions were there when memory was read")
-        return memory
+        return memory, found

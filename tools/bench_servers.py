@@ -28,8 +28,8 @@ FILLERS = 16
 
 RINGPOST_CONFIG = """
 store = "{folder}/{store}"
-passwd-file = "{folder}/passwd"
-shards = 1
+passwd-file = "{passwd}"
+shards = {shards}
 plaintext-login = always
 username-format = local
 connections-per-address = 1000000
@@ -112,14 +112,14 @@ class BenchError(Exception):
 class Server:
     """A running one: ports by scheme, and a meter."""
 
-    def __init__(self, name, folder, words, ports, cpu, owner=None):
+    def __init__(self, name, folder, words, ports, cpus, owner=None):
         self.name, self.ports = name, ports
         self.meter = Meter(name)
         self.log_path = os.path.join(folder, name + ".log")
 
         def prepare():
             self.meter.enter()
-            os.sched_setaffinity(0, {cpu})
+            os.sched_setaffinity(0, cpus)
             be_nice()
             hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
             resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
@@ -149,7 +149,7 @@ class Server:
                 if self.process.poll() is not None or time.monotonic() > end:
                     with open(self.log_path, encoding="utf-8", errors="replace") as log:
                         raise BenchError(f"{self.name} did not start: {log.read()[-500:]}") from None
-                time.sleep(0.05)
+                time.sleep(0.005)
 
     def url(self, scheme):
         return f"{scheme}://127.0.0.1:{self.ports[scheme]}"
@@ -188,7 +188,8 @@ class Place:
 
     def write_config(self, name, ports, more="", template=RINGPOST_CONFIG, **others):
         with open(self.path(name + ".conf"), "w", encoding="utf-8") as file:
-            file.write(template.format(**{"folder": self.folder, "store": "store", "owner": OWNER, **ports, **others}) + more)
+            file.write(template.format(**{"folder": self.folder, "store": "store", "owner": OWNER, "shards": 1,
+                                          "passwd": self.path("passwd"), **ports, **others}) + more)
         return self.path(name + ".conf")
 
     def fill(self, kind, users, messages, message_bytes):
@@ -216,12 +217,13 @@ class Place:
     def floor(self):
         ports = fresh_ports("pop3")
         words = [RINGBENCH, "floor", str(ports["pop3"]), "--messages", "10", "--message-bytes", "10k"]
-        return Server("floor", self.folder, words, ports, self.server_cpu)
+        return Server("floor", self.folder, words, ports, {self.server_cpu})
 
-    def ringpost(self, name="ringpost"):
+    def ringpost(self, name="ringpost", cpus=None, **others):
+        """`others`: shards and passwd, where they are not one and everybody's."""
         ports = fresh_ports("pop3", "pop3s", "lmtp")
-        words = [RINGPOSTD, "-c", self.write_config(name, ports)]
-        return Server(name, self.folder, words, ports, self.server_cpu)
+        words = [RINGPOSTD, "-c", self.write_config(name, ports, **others)]
+        return Server(name, self.folder, words, ports, cpus or {self.server_cpu})
 
     def ringpost_maildir(self):
         """Shares the Maildirs with Dovecot, and so runs as the same user."""
@@ -236,7 +238,7 @@ class Place:
                     shutil.chown(os.path.join(path, name), OWNER)
             for name in ("cert.pem", "key.pem"):
                 shutil.chown(self.path(name), OWNER)
-        return Server("ringpost-maildir", self.folder, [program, "-c", config], ports, self.server_cpu, owner)
+        return Server("ringpost-maildir", self.folder, [program, "-c", config], ports, {self.server_cpu}, owner)
 
     def dovecot(self):
         if DOVECOT is None:
@@ -251,7 +253,7 @@ class Place:
             certificate=dialect.certificate(self.path("cert.pem"), self.path("key.pem")),
             mail=dialect.mail("maildir", f"{home}/Maildir"), passwords=dialect.passwd_file("users", self.path("passwd")),
             users=dialect.all_users(OWNER, OWNER, home))
-        return Server("dovecot", self.folder, [DOVECOT, "-F", "-c", config], ports, self.server_cpu)
+        return Server("dovecot", self.folder, [DOVECOT, "-F", "-c", config], ports, {self.server_cpu})
 
 
 def fresh_ports(*schemes):

@@ -3,17 +3,25 @@
 How fast anything is, is no matter of tests; the run only shows that measuring works.
 """
 import os
+import re
 import subprocess
 import sys
 import tempfile
 import unittest
+import xml.etree.ElementTree
 
 from ringpost_server import PATIENCE, TOP
 
 sys.path.insert(0, os.path.join(TOP, "tools"))
 
+import bench_accounts
 import bench_meter
 import bench_page
+import bench_plot
+import bench_report
+import bench_scenarios
+import bench_servers
+import bench_sessions
 
 BUDGETS = """
 # a comment
@@ -27,11 +35,11 @@ gone cpu ringpost/floor <= 1 was not measured
 
 def results():
     """Three rounds, of which the floor missed one."""
-    poll = {"ringpost": {"cpu": [30.0, 40.0, 90.0], "rate": [100.0, 100.0, 100.0], "p50": [1, 1, 1], "p99": [2, 3, 4],
+    poll = {"ringpost": {"cpu": [30.0, 40.0, 90.0], "rate": [100.0, 100.0, 100.0], "p50": [1, 1, 1], "p99": [2, 3, 4], "p999": [5, 6, 7],
                          "busy": [0.5, 0.6, 0.7]},
-            "floor": {"cpu": [20.0, None, 45.0], "rate": [200.0, None, 200.0], "p50": [1, None, 1], "p99": [2, None, 4],
+            "floor": {"cpu": [20.0, None, 45.0], "rate": [200.0, None, 200.0], "p50": [1, None, 1], "p99": [2, None, 4], "p999": [5, None, 7],
                       "busy": [0.1, None, 0.3]},
-            "dovecot": {"cpu": [450.0, 600.0, 1500.0], "rate": [10.0, 11.0, 9.0], "p50": [1, 1, 1], "p99": [2, 3, 4],
+            "dovecot": {"cpu": [450.0, 600.0, 1500.0], "rate": [10.0, 11.0, 9.0], "p50": [1, 1, 1], "p99": [2, 3, 4], "p999": [5, 6, 7],
                         "busy": [0.9, 0.9, 0.9]}}
     return {"date": "today", "note": "A note.", "meter": "a meter", "rounds": 3, "seconds": 1.0, "load": ["0.1", "0.2"],
             "machine": {"processor": "P", "cores": 2, "kernel": "K", "server_cpu": 0, "load_cpu": 1, "memory_gb": 1,
@@ -42,7 +50,13 @@ def results():
                           "held": {"title": "held ones", "chapter": bench_page.MEMORY, "unit": "session",
                                    "contestants": {"ringpost": {"memory": [4097.0], "between": [1000, 5000]}}}},
             "growth": {"grow": {"title": "Growth", "sentence": "Bound by nothing.", "columns": ["n", "us"],
-                                "rows": [["1", 2.0], ["1,000", 1234.5]]}}}
+                                "rows": [["1", 2.0], ["1,000", 1234.5]],
+                                "plot": {"title": "A plot", "x": "n <of it>", "y": "us", "xs": [1, 1000],
+                                         "series": {"poll": [2.0, 1234.5]}}}}}
+
+
+def judged():
+    return bench_page.judge(bench_page.read_budgets(BUDGETS), results())
 
 
 class Budgets(unittest.TestCase):
@@ -78,12 +92,13 @@ class Budgets(unittest.TestCase):
 
 class Page(unittest.TestCase):
     def test_what_is_written(self):
-        page = bench_page.page(results(), bench_page.judge(bench_page.read_budgets(BUDGETS), results()))
+        page = bench_page.page(results(), judged(), {"grow": "benchmarks/grow.svg"})
         for line in ("| poll | cpu | ringpost / floor | <= 1.5 | 1.75 | 1.5 .. 2 | **MISSED** |",
                      "| poll | cpu | ringpost / dovecot | <= 1/15 = 0.0667 | 0.0667 | 0.06 .. 0.0667 | kept |",
                      "| held | memory | ringpost | <= 4096 | 4,097 | 4,097 .. 4,097 | **MISSED** |",
                      "| gone | cpu | ringpost / floor | <= 1 |  |  | **not measured** |",
-                     "| ringpost | 40 | 100 | 60 | 1 | 3 |", "| floor | 32.5 | 200 | 20 | 1 | 3 |",
+                     "| ringpost | 40 | 100 | 60 | 1 | 3 | 6 |", "| floor | 32.5 | 200 | 20 | 1 | 3 | 6 |",
+                     "![A plot](benchmarks/grow.svg)",
                      "| ringpost | 4 | 1,000 .. 5,000 |", "| 1,000 | 1,234 |", "Bound by nothing.", "ringbench run it",
                      "- poll, floor: it fell over"):
             self.assertIn(line, page.split("\n"))
@@ -91,6 +106,64 @@ class Page(unittest.TestCase):
     def test_numbers(self):
         self.assertEqual([bench_page.number(value) for value in (0, 0.06666, 1.005, 99.94, 100.4, 1234567.8)],
                          ["0", "0.0667", "1", "99.9", "100", "1,234,568"])
+
+
+class Pictures(unittest.TestCase):
+    def test_each_growth_and_the_costs_are_drawn(self):
+        drawn = bench_report.pictures(results())
+        self.assertEqual(set(drawn), {"grow", bench_page.CPU})
+        for svg in drawn.values():
+            xml.etree.ElementTree.fromstring(svg)
+        self.assertIn("n &lt;of it&gt;", drawn["grow"])
+        for number in ("32.5 us", "40 us", "600 us"):
+            self.assertIn(number, drawn[bench_page.CPU])
+
+    def test_report_holds_all_and_loads_nothing(self):
+        text = bench_report.report(results(), judged(), bench_report.pictures(results()))
+        for words in ("Bound by nothing.", "<td>1,234", "<td class=missed>MISSED", "<td class=kept>kept", "n &lt;of it&gt;", "2 of 4 budgets kept"):
+            self.assertIn(words, text)
+        for reference in re.findall(r"""(?:src|href|url)\s*[=(]\s*["']?([^"')\s>]+)""", text):
+            self.fail(f"the page refers to {reference}")
+
+    def test_scales(self):
+        for values, ticks in (((1, 1000000), [1, 10, 100, 1000, 10000, 100000, 1000000]), ((100, 900), [100, 200, 500]), ((30, 31), [20, 50])):
+            scale = bench_plot.Scale(*values, 0, 100, is_log=True)
+            self.assertEqual(scale.ticks(), ticks)
+            self.assertTrue(all(0 <= scale.at(value) <= 100 for value in values))
+        scale = bench_plot.Scale(0, 9, 100, 0, is_log=False)
+        self.assertEqual(scale.ticks(), [0, 2, 4, 6, 8])
+        self.assertEqual(scale.at(0), 100)
+        self.assertEqual([bench_plot.short(value) for value in (1, 20, 1500, 3000000)], ["1", "20", "1.5k", "3M"])
+
+
+class Growths(unittest.TestCase):
+    """Each is measured with a few of what there may be millions of."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory(prefix="ringpost-bench-")
+        self.addCleanup(folder.cleanup)
+        cpus = sorted(os.sched_getaffinity(0))
+        self.place = bench_servers.Place(folder.name, cpus)
+        self.load = bench_scenarios.Load(cpus[-1], folder.name)
+        self.place.write_users([f"{name}{number}" for name in ("grown", "active", "quick", "slow", "user") for number in range(1, 501)])
+
+    def check(self, growth, rows):
+        self.assertEqual(len(growth["rows"]), rows)
+        for row in growth["rows"]:
+            self.assertEqual(len(row), len(growth["columns"]))
+            for value in row[1:]:
+                self.assertTrue(value == "" or value >= 0, row)
+        bench_plot.lines(growth["plot"])
+
+    def test_accounts(self):
+        self.check(bench_accounts.users(self.place, self.load, 0.2, (50, 100)), 2)
+        self.check(bench_accounts.maildrops(self.place, self.load, 0.2, (50, 100)), 2)
+
+    def test_sessions(self):
+        self.place.fill("native", "user%d:1-500", 1, "1k")
+        self.check(bench_sessions.held(self.place, self.load, 0.5, (20, 100)), 2)
+        self.check(bench_sessions.slow_readers(self.place, self.load, 0.5, (0, 50)), 2)
+        self.check(bench_sessions.shards(self.place, self.load, 0.2), 2)
 
 
 class Meter(unittest.TestCase):
