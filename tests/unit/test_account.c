@@ -215,7 +215,7 @@ Test(account, a_name_may_be_near_or_far_from_its_double)
         for (int i = 0; i < between; i++)
             at += sprintf(at, "user%d:{PLAIN}w\n", i);
         struct accounts *accounts = parse(text);
-        cr_assert_eq(accounts_count(accounts), between + 1);
+        cr_assert_eq(accounts_count(accounts), (uint32_t)between + 1);
         accounts_free(&accounts);
         sprintf(at, "ann:{PLAIN}x");
         snprintf(expected, sizeof expected, "users:%d: this name", between + 2);
