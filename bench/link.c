@@ -11,6 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define RECORD_BYTES 16384
+
 /* What a server gets to close after QUIT before we do. */
 #define CLOSE_NS 2000000000U
 
@@ -22,6 +24,7 @@ static bool take_plain(struct link *link, struct span bytes);
 static void go_on(struct link *link);
 static bool begin_tls(struct link *link);
 static void transmit(struct link *link);
+static void encrypt_tail(struct link *link);
 static void ended(struct link *link, int error);
 static void finish(struct link *link);
 static void settle(struct link *link);
@@ -259,7 +262,8 @@ static void go_on(struct link *link)
         return;
     }
     /* What the socket has not taken yet comes first. */
-    if (link_send_is_behind(link))
+    encrypt_tail(link);
+    if (link_send_is_behind(link) || link->is_over)
         return;
     out->count = 0;
     out->tail = (struct span){NULL, 0};
@@ -268,6 +272,8 @@ static void go_on(struct link *link)
         if (out->count > 0)
             (void)tls_client_write(link->tls, out->bytes, out->count);
         transmit(link);
+        link->plain_tail = out->tail;
+        encrypt_tail(link);
     } else if (out->count > 0 || out->tail.length > 0) {
         link_send(link, out->bytes, out->count, out->tail);
     }
@@ -321,6 +327,20 @@ static void transmit(struct link *link)
     if (context->out_bytes > 0)
         link_send(link, context->out, context->out_bytes, (struct span){NULL, 0});
     context->out_bytes = 0;
+}
+
+/* As much of a message as the socket takes just now. */
+static void encrypt_tail(struct link *link)
+{
+    struct span *tail = &link->plain_tail;
+    while (tail->length > 0 && !link_send_is_behind(link)) {
+        const size_t count = tail->length < RECORD_BYTES ? tail->length : RECORD_BYTES;
+        const bool good = tls_client_write(link->tls, tail->bytes, count);
+        transmit(link);
+        /* Where it is broken off, whoever reads next sees it. */
+        *tail = good ? (struct span){tail->bytes + count, tail->length - count}
+                     : (struct span){NULL, 0};
+    }
 }
 
 /* The server has closed, or the connection is broken. */

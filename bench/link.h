@@ -30,6 +30,7 @@ struct link {
     char *unsent;           /* what the socket did not take; then `tail` */
     size_t unsent_bytes, unsent_sent;
     struct span tail;
+    struct span plain_tail; /* of a message that is to be encrypted when there is room */
     struct script script;
 };
 

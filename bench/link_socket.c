@@ -21,17 +21,9 @@ int link_socket_connect(const struct load_settings *settings, struct random *ran
         return -errno;
     if (is_slow)
         (void)setsockopt(file, SOL_SOCKET, SO_RCVBUF, &(int){SLOW_BUFFER_BYTES}, sizeof(int));
-    if (settings->source_count > 0 && address->sa_family == AF_INET) {
-        uint32_t host =
-            settings->source_first + (uint32_t)random_below(random, settings->source_count);
-        struct sockaddr_in source = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(host)};
-        (void)setsockopt(file, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &(int){1}, sizeof(int));
-        if (bind(file, (const struct sockaddr *)&source, sizeof source) != 0)
-            goto fail;
-    }
-    if (connect(file, address, settings->target.address_bytes) == 0 || errno == EINPROGRESS)
+    if (source_range_bind(&settings->sources, random, file) &&
+        (connect(file, address, settings->target.address_bytes) == 0 || errno == EINPROGRESS))
         return file;
-fail:;
     int error = -errno;
     close(file);
     return error;

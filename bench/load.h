@@ -10,6 +10,7 @@
 
 #include "bench/arrival.h"
 #include "bench/inbox.h"
+#include "bench/source.h"
 #include "bench/tally.h"
 #include "bench/tls_client.h"
 #include "core/slab.h"
@@ -39,7 +40,7 @@ struct load_settings {
     uint64_t seed;
     uint64_t slow_percent; /* of the connections that read only `read_rate` bytes a second */
     uint64_t read_rate;
-    uint32_t source_first, source_count; /* IPv4 addresses to come from; count 0: the kernel's */
+    struct source_range sources;
     enum load_proxy proxy;
 };
 

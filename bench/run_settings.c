@@ -9,7 +9,6 @@
 
 #include "proto/must.h"
 
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,8 +44,9 @@ static const struct option options[] = {
     {"--commands", "N", OPTION_COUNT, IN(load.script.commands), "of the kinds noop and retr (100)"},
     {"--pipelining", NULL, OPTION_FLAG, IN(load.script.pipelining),
      "do not wait for each answer after the login"},
-    {"--auth", "NAME", OPTION_TEXT, IN(auth_text), "user (default), plain or login"},
-    {"--stls", NULL, OPTION_FLAG, IN(load.script.stls), "encrypt pop3:// with STLS"},
+    {"--auth", "NAME", OPTION_TEXT, IN(auth_text), "user (default), plain, login or apop"},
+    {"--stls", NULL, OPTION_FLAG, IN(load.script.stls),
+     "encrypt pop3:// with STLS, lmtp:// with STARTTLS"},
     {"--resume", NULL, OPTION_FLAG, IN(load.tls.resumes), "resume the TLS session of before"},
     {"--tls12", NULL, OPTION_FLAG, IN(load.tls.only_tls12), "TLS 1.2, not 1.3"},
     {"--ca", "FILE", OPTION_TEXT, IN(load.tls.authorities),
@@ -128,7 +128,8 @@ void run_settings_fini(struct run_settings *settings)
 static void print_help(void)
 {
     printf("ringbench run TARGET [OPTION]...\n\n"
-           "Measures a server: pop3://HOST:PORT, pop3s://HOST:PORT or lmtp://HOST:PORT.\n\n");
+           "Measures a server: pop3://HOST:PORT, pop3s://HOST:PORT or lmtp://HOST:PORT; or by a\n"
+           "unix socket, lmtp:unix:/PATH.\n\n");
     option_print(options);
     printf("\nSession kinds for --mix:\n");
     for (uint32_t i = 0; i < kind_count(); i++)
@@ -145,11 +146,13 @@ static bool check_target(struct run_settings *settings, const char *url)
     if (!target_parse(url, &load->target, error, sizeof error) ||
         !target_resolve(&load->target, error, sizeof error))
         return option_complain("%s", error);
-    load->tls.host = load->target.host;
+    load->tls.host = load->target.port[0] != '\0' ? load->target.host : NULL;
     bool is_pop3 = load->target.protocol == TARGET_POP3;
-    if (load->script.stls && (!is_pop3 || load->target.tls))
-        return option_complain("--stls is for pop3:// only: %s",
-                               is_pop3 ? "pop3s:// is encrypted already" : "LMTP has none here");
+    if (load->script.stls && load->target.tls)
+        return option_complain("--stls is for pop3:// and lmtp://: pop3s:// is encrypted already");
+    if (load->target.skipped[0] != '\0')
+        fprintf(stderr, "ringbench: nobody listens at %s; the next address of %s is taken\n",
+                load->target.skipped, load->target.host);
     const char *mix = settings->mix_text != NULL ? settings->mix_text
                       : is_pop3                  ? "poll"
                                                  : "deliver";
@@ -224,7 +227,7 @@ static bool check_load(struct run_settings *settings)
 
 static bool check_choices(struct run_settings *settings)
 {
-    static const char *const auths[] = {"user", "plain", "login", NULL};
+    static const char *const auths[] = {"user", "plain", "login", "apop", NULL};
     static const char *const arrivals[] = {"fixed", "poisson", NULL};
     static const char *const proxies[] = {"v1", "v2", NULL};
     int chosen;
@@ -268,20 +271,11 @@ static bool check_sources(struct run_settings *settings)
     const char *text = settings->sources_text;
     if (text == NULL)
         return true;
-    char first_text[32] = "";
-    struct in_addr first, last;
-    const char *dash = strchr(text, '-');
-    size_t length = dash != NULL ? (size_t)(dash - text) : strlen(text);
-    if (length < sizeof first_text)
-        memcpy(first_text, text, length);
-    bool good = inet_pton(AF_INET, first_text, &first) == 1 &&
-                inet_pton(AF_INET, dash != NULL ? dash + 1 : first_text, &last) == 1 &&
-                ntohl(first.s_addr) <= ntohl(last.s_addr);
-    if (!good)
-        return option_complain("--sources: \"%s\" is no range; write 127.1.0.1-127.1.0.200", text);
-    settings->load.source_first = ntohl(first.s_addr);
-    settings->load.source_count = ntohl(last.s_addr) - ntohl(first.s_addr) + 1;
-    return true;
+    char error[256];
+    const struct target *target = &settings->load.target;
+    return source_range_parse(text, target->address.ss_family, &settings->load.sources, error,
+                              sizeof error) ||
+           option_complain("%s", error);
 }
 
 static bool read_password(struct run_settings *settings)

@@ -9,7 +9,7 @@
 #include <string.h>
 
 static const char *const step_names[STEPS] = {
-    "greeting", "tls",  "capa", "stls", "user", "pass", "auth", "stat", "list",    "uidl",
+    "greeting", "tls",  "capa", "stls", "user", "pass", "auth", "apop", "stat",    "list", "uidl",
     "top",      "retr", "dele", "noop", "lhlo", "mail", "rcpt", "data", "message", "quit",
 };
 

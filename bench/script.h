@@ -22,6 +22,7 @@ enum step {
     STEP_USER,
     STEP_PASS,
     STEP_AUTH,
+    STEP_APOP,
     STEP_STAT,
     STEP_LIST,
     STEP_UIDL,
@@ -41,7 +42,10 @@ enum step {
 /* "retr", for JSON and reports. */
 const char *step_name(enum step step);
 
-enum script_auth { SCRIPT_AUTH_USER, SCRIPT_AUTH_PLAIN, SCRIPT_AUTH_LOGIN };
+enum script_auth { SCRIPT_AUTH_USER, SCRIPT_AUTH_PLAIN, SCRIPT_AUTH_LOGIN, SCRIPT_AUTH_APOP };
+
+/* Octets of a greeting's timestamp, with its end; a longer one cannot be answered. */
+#define SCRIPT_TIMESTAMP_BYTES 128
 
 /* The same for all sessions of a run. */
 struct script_settings {
@@ -49,7 +53,7 @@ struct script_settings {
     const char *password; /* %u in it is the user's name */
     enum script_auth auth;
     bool pipelining;
-    bool stls;
+    bool stls;                  /* LMTP: STARTTLS */
     bool thinks;                /* before each command after the login */
     bool check_content;         /* of messages that ringbench made */
     uint64_t commands;          /* of a session of the kinds noop and retr */
@@ -89,8 +93,9 @@ struct script {
     uint64_t repeats; /* done of NOOP, RETR or deliveries */
     struct seen_cursor cursor;
     uint32_t queue_begin, queue_count;
-    uint64_t message_octets; /* of all that RETR and TOP brought */
-    uint32_t message_count;  /* of RETR, or delivered */
+    uint64_t message_octets;                /* of all that RETR and TOP brought */
+    uint32_t message_count;                 /* of RETR, or delivered */
+    char timestamp[SCRIPT_TIMESTAMP_BYTES]; /* of the greeting, for APOP */
     struct script_asked answered;
     struct answer answer;
     struct listing listing;

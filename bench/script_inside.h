@@ -12,6 +12,13 @@
 enum script_wish script_pop3_next(struct script *script, struct script_out *out, uint64_t now_ns);
 enum script_wish script_lmtp_next(struct script *script, struct script_out *out, uint64_t now_ns);
 
+/* Says the next command of the login, and goes on to the next stage with the last of them. */
+enum script_wish script_login_next(struct script *script, struct script_out *out, uint64_t now_ns);
+
+/* Keeps what stands in angle brackets in the greeting, with them, for APOP (RFC 1939 section 7);
+ * false after script_fail. */
+bool script_login_timestamp(struct script *script);
+
 /* Judges an answer, whose head is in script->answer; false after script_fail. */
 bool script_pop3_judge(struct script *script, const struct script_asked *asked);
 bool script_lmtp_judge(struct script *script, const struct script_asked *asked);

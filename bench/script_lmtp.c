@@ -9,6 +9,8 @@
 
 enum part { PART_MAIL, PART_RCPT, PART_DATA, PART_MESSAGE };
 
+static enum script_wish start_tls(struct script *script, struct script_out *out, uint64_t now_ns);
+
 enum script_wish script_lmtp_next(struct script *script, struct script_out *out, uint64_t now_ns)
 {
     bool is_quiet = script->queue_count == 0;
@@ -20,6 +22,8 @@ enum script_wish script_lmtp_next(struct script *script, struct script_out *out,
         script_advance(script);
         return script_lmtp_next(script, out, now_ns);
     case STAGE_LHLO:
+        if (script->settings->stls && !script->is_encrypted)
+            return start_tls(script, out, now_ns);
         script_ask(script, out, STEP_LHLO, 0, now_ns, "LHLO ringbench.example");
         script_advance(script);
         return SCRIPT_SAID;
@@ -74,6 +78,20 @@ enum script_wish script_lmtp_next(struct script *script, struct script_out *out,
         return is_quiet ? SCRIPT_END : SCRIPT_WAIT;
     }
     return SCRIPT_END;
+}
+
+/* LHLO, STARTTLS, the handshake; then the stage begins anew (RFC 3207 section 4.2). */
+static enum script_wish start_tls(struct script *script, struct script_out *out, uint64_t now_ns)
+{
+    if (script->queue_count > 0)
+        return SCRIPT_WAIT;
+    if (script->part == 2)
+        return SCRIPT_TLS;
+    if (script->part++ == 0)
+        script_ask(script, out, STEP_LHLO, 0, now_ns, "LHLO ringbench.example");
+    else
+        script_ask(script, out, STEP_STLS, 0, now_ns, "STARTTLS");
+    return SCRIPT_SAID;
 }
 
 bool script_lmtp_judge(struct script *script, const struct script_asked *asked)

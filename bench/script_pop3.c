@@ -5,18 +5,12 @@
  */
 #include "bench/script_inside.h"
 
-#include "proto/base64.h"
-
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #define UIDL_MAX 70
 
-static enum script_wish log_in(struct script *script, struct script_out *out, uint64_t now_ns);
-static void base64(struct span plain, char *out_text, size_t text_bytes);
-static size_t password_of(const struct script *script, struct span user, char *out_password,
-                          size_t password_bytes);
 static enum script_wish bodies(struct script *script, struct script_out *out, uint64_t now_ns);
 static void go_round(struct script *script);
 static bool judge_stat(struct script *script);
@@ -48,7 +42,7 @@ enum script_wish script_pop3_next(struct script *script, struct script_out *out,
         script_advance(script);
         return script_pop3_next(script, out, now_ns);
     case STAGE_LOGIN:
-        return log_in(script, out, now_ns);
+        return script_login_next(script, out, now_ns);
     case STAGE_CAPA:
         script_ask(script, out, STEP_CAPA, 0, now_ns, "CAPA");
         break;
@@ -111,12 +105,14 @@ bool script_pop3_judge(struct script *script, const struct script_asked *asked)
     case STEP_TOP:
         script->message_octets += script->answer.octets;
         return true;
+    case STEP_GREETING:
+        return script->settings->auth != SCRIPT_AUTH_APOP || script_login_timestamp(script);
     case STEP_PASS:
     case STEP_AUTH:
+    case STEP_APOP:
         /* The challenge of AUTH LOGIN is "+ ". */
         script->is_logged_in = script->answer.line[1] == 'O';
         return true;
-    case STEP_GREETING:
     case STEP_TLS:
     case STEP_CAPA:
     case STEP_STLS:
@@ -175,6 +171,7 @@ enum answer_form script_pop3_form(enum step step)
     case STEP_STLS:
     case STEP_USER:
     case STEP_PASS:
+    case STEP_APOP:
     case STEP_STAT:
     case STEP_DELE:
     case STEP_NOOP:
@@ -187,71 +184,6 @@ enum answer_form script_pop3_form(enum step step)
         return ANSWER_LINE;
     }
     return ANSWER_LINE;
-}
-
-static enum script_wish log_in(struct script *script, struct script_out *out, uint64_t now_ns)
-{
-    if (script->queue_count > 0)
-        return SCRIPT_WAIT;
-    char name[USER_NAME_MAX], password[512], text[1024], plain[1024];
-    struct span user = {name, user_range_name(&script->settings->users, script->user, name)};
-    size_t length = password_of(script, user, password, sizeof password);
-    int part = script->part++;
-    switch (script->settings->auth) {
-    case SCRIPT_AUTH_USER:
-        if (part == 0) {
-            script_ask(script, out, STEP_USER, 0, now_ns, "USER %.*s", (int)user.length, name);
-            return SCRIPT_SAID;
-        }
-        script_ask(script, out, STEP_PASS, 0, now_ns, "PASS %.*s", (int)length, password);
-        break;
-    case SCRIPT_AUTH_PLAIN: {
-        int count = snprintf(plain, sizeof plain, "%c%.*s%c%.*s", 0, (int)user.length, name, 0,
-                             (int)length, password);
-        base64((struct span){plain, (size_t)count}, text, sizeof text);
-        script_ask(script, out, STEP_AUTH, 0, now_ns, "AUTH PLAIN %s", text);
-        break;
-    }
-    case SCRIPT_AUTH_LOGIN:
-        if (part == 0) {
-            script_ask(script, out, STEP_AUTH, 0, now_ns, "AUTH LOGIN");
-            return SCRIPT_SAID;
-        }
-        base64(part == 1 ? user : (struct span){password, length}, text, sizeof text);
-        script_ask(script, out, STEP_AUTH, 0, now_ns, "%s", text);
-        if (part == 1)
-            return SCRIPT_SAID;
-        break;
-    }
-    /* The next stage waits for the answer: nothing is pipelined before the login is through. */
-    script_advance(script);
-    return SCRIPT_SAID;
-}
-
-static void base64(struct span plain, char *out_text, size_t text_bytes)
-{
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    size_t at = 0;
-    for (size_t i = 0; i < plain.length && at + 5 < text_bytes; i += 3) {
-        uint32_t bits = 0;
-        for (size_t j = 0; j < 3; j++)
-            bits = bits << 8 | (i + j < plain.length ? (uint8_t)plain.bytes[i + j] : 0);
-        for (int j = 0; j < 4; j++)
-            out_text[at++] = i + (size_t)j > plain.length ? '=' : digits[bits >> (18 - 6 * j) & 63];
-    }
-    out_text[at] = '\0';
-}
-
-static size_t password_of(const struct script *script, struct span user, char *out_password,
-                          size_t password_bytes)
-{
-    const char *password = script->settings->password;
-    const char *place = strstr(password, "%u");
-    int length = place == NULL
-                     ? snprintf(out_password, password_bytes, "%s", password)
-                     : snprintf(out_password, password_bytes, "%.*s%.*s%s", (int)(place - password),
-                                password, (int)user.length, user.bytes, place + 2);
-    return (size_t)length < password_bytes ? (size_t)length : password_bytes - 1;
 }
 
 /* RETR or TOP of the next message that is wanted, or the DELE behind it. */

@@ -5,6 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 static const struct {
     const char *scheme;
@@ -12,11 +15,14 @@ static const struct {
     bool tls;
     const char *port;
 } schemes[] = {
-    {"pop3://", TARGET_POP3, false, "110"},
-    {"pop3s://", TARGET_POP3, true, "995"},
-    {"lmtp://", TARGET_LMTP, false, "24"},
+    {"pop3:", TARGET_POP3, false, "110"},
+    {"pop3s:", TARGET_POP3, true, "995"},
+    {"lmtp:", TARGET_LMTP, false, "24"},
 };
 
+static bool take_path(const char *path, struct target *out_target, char *out_error,
+                      size_t error_bytes);
+static bool listens(const struct addrinfo *found);
 static bool digits(const char **at, uint64_t *out_number);
 
 bool target_parse(const char *url, struct target *out_target, char *out_error, size_t error_bytes)
@@ -32,13 +38,16 @@ bool target_parse(const char *url, struct target *out_target, char *out_error, s
         out_target->tls = schemes[i].tls;
         snprintf(out_target->port, sizeof out_target->port, "%s", schemes[i].port);
     }
-    if (rest == NULL) {
+    if (rest != NULL && strncmp(rest, "unix:", 5) == 0)
+        return take_path(rest + 5, out_target, out_error, error_bytes);
+    if (rest == NULL || strncmp(rest, "//", 2) != 0) {
         snprintf(out_error, error_bytes,
                  "\"%s\" is no target; write pop3://HOST:PORT, pop3s://HOST:PORT or "
-                 "lmtp://HOST:PORT",
+                 "lmtp://HOST:PORT, or lmtp:unix:/PATH",
                  url);
         return false;
     }
+    rest += 2;
     bool bracket = rest[0] == '[';
     const char *end = bracket ? strchr(rest, ']') : rest + strcspn(rest, ":/");
     size_t length = end == NULL ? 0 : (size_t)(end - rest) - bracket;
@@ -65,8 +74,28 @@ bool target_parse(const char *url, struct target *out_target, char *out_error, s
     return true;
 }
 
+static bool take_path(const char *path, struct target *out_target, char *out_error,
+                      size_t error_bytes)
+{
+    struct sockaddr_un *address = (struct sockaddr_un *)&out_target->address;
+    if (path[0] != '/' || strlen(path) >= sizeof address->sun_path) {
+        snprintf(out_error, error_bytes,
+                 "\"%s\" is no path of a socket; it begins with / and has at most %zu octets", path,
+                 sizeof address->sun_path - 1);
+        return false;
+    }
+    address->sun_family = AF_UNIX;
+    memcpy(address->sun_path, path, strlen(path) + 1);
+    out_target->address_bytes = sizeof *address;
+    snprintf(out_target->host, sizeof out_target->host, "%s", path);
+    out_target->port[0] = '\0';
+    return true;
+}
+
 bool target_resolve(struct target *target, char *out_error, size_t error_bytes)
 {
+    if (target->address.ss_family == AF_UNIX)
+        return true;
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
     struct addrinfo *found = NULL;
     int error = getaddrinfo(target->host, target->port, &hints, &found);
@@ -75,10 +104,31 @@ bool target_resolve(struct target *target, char *out_error, size_t error_bytes)
                  gai_strerror(error));
         return false;
     }
-    memcpy(&target->address, found->ai_addr, found->ai_addrlen);
-    target->address_bytes = found->ai_addrlen;
+    const struct addrinfo *taken = found;
+    while (found->ai_next != NULL && taken != NULL && !listens(taken))
+        taken = taken->ai_next;
+    if (taken == NULL)
+        taken = found;
+    else if (taken != found)
+        (void)getnameinfo(found->ai_addr, found->ai_addrlen, target->skipped,
+                          sizeof target->skipped, NULL, 0, NI_NUMERICHOST);
+    memcpy(&target->address, taken->ai_addr, taken->ai_addrlen);
+    target->address_bytes = taken->ai_addrlen;
     freeaddrinfo(found);
     return true;
+}
+
+/* Within two seconds. */
+static bool listens(const struct addrinfo *found)
+{
+    const struct timeval patience = {.tv_sec = 2};
+    const int file = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (file < 0)
+        return false;
+    (void)setsockopt(file, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+    const bool good = connect(file, found->ai_addr, found->ai_addrlen) == 0;
+    close(file);
+    return good;
 }
 
 bool user_range_parse(const char *text, struct user_range *out_range, char *out_error,

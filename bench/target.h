@@ -16,18 +16,22 @@ enum target_protocol { TARGET_POP3, TARGET_LMTP };
 
 struct target {
     enum target_protocol protocol;
-    bool tls; /* from the first byte on */
-    char host[256];
-    char port[8];
+    bool tls;                        /* from the first byte on */
+    char host[256];                  /* or the path of a unix socket */
+    char port[8];                    /* empty for a unix socket */
     struct sockaddr_storage address; /* after target_resolve */
     socklen_t address_bytes;
+    char skipped[64]; /* an address of the host where nobody listens, or empty; for a sentence */
 };
 
 /* Reads pop3://, pop3s:// or lmtp://HOST[:PORT]; an IPv6 address stands in brackets. The port may
- * be left out for pop3 (110), pop3s (995) and lmtp (24). False with a sentence. */
+ * be left out for pop3 (110), pop3s (995) and lmtp (24). Or pop3:unix:/PATH and so on. False with a
+ * sentence. */
 bool target_parse(const char *url, struct target *out_target, char *out_error, size_t error_bytes);
 
-/* Finds the address; false with a sentence. */
+/* Finds the address; false with a sentence. Of several it takes the first where somebody listens
+ * (localhost is ::1, then 127.0.0.1), or the first of all where nobody does: it connects once to
+ * find out. */
 bool target_resolve(struct target *target, char *out_error, size_t error_bytes);
 
 #define USER_NAME_MAX 248 /* octets */

@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import struct
 import subprocess
 import tempfile
@@ -134,6 +135,46 @@ class Run(RingbenchTest):
         _, run = self.measure(target, "--users", "user1", "--connections", 1, "--time", "500ms", "--stls")
         self.assertEqual(run["steps"]["stls"]["count"], run["handshakes"])
         self.assertEqual(run["sessions"], run["handshakes"])
+
+    def test_apop(self):
+        server = self.filled_server(apop="true")
+        _, run = self.measure(f"pop3://127.0.0.1:{server.port}", "--mix", "all", "--connections", 4, "--time", "500ms", "--auth", "apop")
+        self.assertEqual(run["steps"]["apop"]["count"], run["sessions"])
+        self.assertNotIn("pass", run["steps"])
+        text, _ = self.measure(f"pop3://127.0.0.1:{server.port}", "--connections", 1, "--time", "500ms", "--auth", "apop",
+                               "--password", "wrong", status=1)
+        self.assertIn('APOP was answered "-ERR', text)
+
+    def test_unix_socket(self):
+        server = self.filled_server()
+        path = os.path.join(server.folder, "pop3")
+        with open(server.config, "a", encoding="utf-8") as file:
+            file.write(f'listener local {{ address = "unix:{path}" }}\n')
+        server.stop()
+        server.start()
+        _, run = self.measure(f"pop3:unix:{path}", "--mix", "all", "--connections", 4, "--time", "500ms", "--check-content")
+        self.assertEqual(run["messages"], 3 * run["sessions"])
+
+    def test_ipv6_and_its_sources(self):
+        server = self.filled_server()
+        with open(server.config, "a", encoding="utf-8") as file:
+            file.write(f'listener six {{ address = "[::1]:{server.port}" }}\n')
+        server.stop()
+        server.start()
+        _, run = self.measure(f"pop3://[::1]:{server.port}", "--connections", 4, "--time", "500ms", "--sources", "::1")
+        self.assertGreater(run["sessions"], 0)
+        self.assertIn(" peer=[::1]:", server.log())
+        text = self.ringbench("run", f"pop3://[::1]:{server.port}", *USERS, *PASSWORD, "--rate", 5, "--sources", "127.0.0.1", status=2)
+        self.assertIn("these are IPv4, and the target has an IPv6 address", text)
+
+    def test_a_name_with_two_addresses(self):
+        """localhost is ::1 first in most places, where nobody listens here."""
+        server = self.filled_server()
+        text, run = self.measure(f"pop3://localhost:{server.port}", "--connections", 4, "--time", "500ms")
+        self.assertGreater(run["sessions"], 0)
+        first = socket.getaddrinfo("localhost", server.port, type=socket.SOCK_STREAM)[0][4][0]
+        if first == "::1":
+            self.assertIn("ringbench: nobody listens at ::1; the next address of localhost is taken", text)
 
     def test_an_untrusted_certificate_fails_when_it_is_checked(self):
         server = self.filled_server(tls=[TLS])
@@ -349,6 +390,23 @@ class Lmtp(RingbenchTest):
                               "--check-content")
         self.assertEqual(got["messages"], sent["messages"] + 4)
 
+    def test_starttls_and_a_unix_socket(self):
+        server = self.make_server([f"user{n}" for n in range(1, 5)], lmtp=True, tls=[TLS], start=False)
+        with open(server.config, encoding="utf-8") as file:
+            text = file.read()
+        server.write_config(text.replace("protocol = lmtp\n", "protocol = lmtp\n tls = starttls\n"))
+        server.start()
+        words = ("--connections", 4, "--time", "500ms", "--message-bytes", "4k")
+        for target in (f"lmtp://127.0.0.1:{server.lmtp_port}", f"lmtp:unix:{server.lmtp_path}"):
+            _, run = self.measure(target, *words, "--stls")
+            self.assertEqual(run["steps"]["stls"]["count"], run["handshakes"])
+            self.assertEqual(run["messages"], run["sessions"])
+        _, run = self.measure(target, "--connections", 2, "--time", "100ms", "--message-bytes", "9M", "--stls")
+        self.assertGreater(run["messages"], 0)
+        _, run = self.measure(f"lmtp:unix:{server.lmtp_path}", *words, "--pipelining")
+        self.assertEqual(run["messages"], run["sessions"])
+        self.ringbench("fill", "lmtp", f"lmtp:unix:{server.lmtp_path}", *USERS, "--messages", 1)
+
     def test_a_large_message_waits_for_room(self):
         server, target = self.make_lmtp()
         _, run = self.measure(target, "--connections", 1, "--time", "100ms", "--message-bytes", "9M")
@@ -506,6 +564,7 @@ class Words(RingbenchTest):
                 (["rnu"], 'there is no command "rnu"; did you mean run?'),
                 ([target], "a target comes behind a command: ringbench run"),
                 (["run"], "run needs a target"),
+                (["run", "lmtp:unix:x"], '"x" is no path of a socket'),
                 (["run", "imap://a"], '"imap://a" is no target; write pop3://HOST:PORT'),
                 (["run", target, "--rate", "5"], "--users is missing"),
                 (["run", target, *USERS, "--rate", "5"], "--password or --password-file is missing"),
@@ -513,7 +572,7 @@ class Words(RingbenchTest):
                 (["run", target, *USERS, *PASSWORD, "--connections", "50M"], "this process may open"),
                 (["run", target, *USERS, *PASSWORD, "--connections", "5"], "--connections 5 need as many --users"),
                 (["run", target, *USERS, *PASSWORD, "--rate", "5", "--mix", "pol=3"], "did you mean poll? The kinds are"),
-                (["run", target, *USERS, *PASSWORD, "--rate", "5", "--auth", "x"], '"x" is none of user, plain, login'),
+                (["run", target, *USERS, *PASSWORD, "--rate", "5", "--auth", "x"], '"x" is none of user, plain, login, apop'),
                 (["run", target, *USERS, *PASSWORD, "--rate", "5", "--warmup", "10s"], "--warmup must be shorter"),
                 (["run", target, *USERS, *PASSWORD, "--rate", "5", "--find", "p99"], "write p99=50ms"),
                 (["run", target, *USERS, *PASSWORD, "--rate", "5", "--sources", "x"], "write 127.1.0.1-127.1.0.200"),

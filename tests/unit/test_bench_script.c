@@ -120,6 +120,39 @@ Test(bench_script, auth_plain_and_login)
     script_end(&script);
 }
 
+/* The example of RFC 1939 section 7. */
+Test(bench_script, apop_answers_the_timestamp_of_the_greeting)
+{
+    settings.auth = SCRIPT_AUTH_APOP;
+    settings.password = "tanstaaf";
+    begin("poll");
+    exchange("+OK POP3 server ready <1896.697170952@dbc.mtview.ca.us>\r\n",
+             "APOP user7 c4c9334bac560ecc979e58001b3e22fb\r\n");
+    exchange("+OK\r\n", "STAT\r\n");
+    script_end(&script);
+}
+
+Test(bench_script, apop_needs_a_timestamp)
+{
+    char greeting[3 * SCRIPT_TIMESTAMP_BYTES] = "+OK <";
+    settings.auth = SCRIPT_AUTH_APOP;
+    static const char *const without[] = {"+OK ready\r\n", "+OK <ready\r\n", "+OK ready>\r\n"};
+    for (size_t i = 0; i < sizeof without / sizeof without[0]; i++) {
+        begin("poll");
+        expect_fault(without[i], FAULT_REFUSED, "no timestamp");
+    }
+    for (size_t length = SCRIPT_TIMESTAMP_BYTES - 1; length <= SCRIPT_TIMESTAMP_BYTES; length++) {
+        memset(greeting + 5, 'x', length - 2);
+        memcpy(greeting + 5 + length - 2, ">\r\n", 4);
+        begin("poll");
+        if (length < SCRIPT_TIMESTAMP_BYTES)
+            cr_assert_eq(hear(greeting), SCRIPT_ANSWERED);
+        else
+            cr_assert_eq(hear(greeting), SCRIPT_FAILED);
+        script_end(&script);
+    }
+}
+
 Test(bench_script, stls_comes_first_and_waits_for_tls)
 {
     settings.stls = true;
@@ -367,6 +400,26 @@ Test(bench_script, lmtp)
     exchange("250 taken\r\n", "QUIT\r\n");
     cr_assert_eq(script.message_count, 2);
     expect_end("221 bye\r\n");
+}
+
+Test(bench_script, lmtp_says_who_it_is_again_after_starttls)
+{
+    settings.stls = true;
+    for (int i = 0; i < 2; i++) {
+        settings.pipelining = i == 1;
+        begin("deliver");
+        exchange("220 hello\r\n", "LHLO ringbench.example\r\n");
+        exchange("250-STARTTLS\r\n250 b\r\n", "STARTTLS\r\n");
+        exchange("220 go\r\n", "");
+        cr_assert_eq(script_say(&script, &out, 0), SCRIPT_TLS);
+        script_tls_began(&script);
+        exchange("", "LHLO ringbench.example\r\n");
+        script_end(&script);
+    }
+    begin("deliver");
+    exchange("220 hello\r\n", "LHLO ringbench.example\r\n");
+    exchange("250 b\r\n", "STARTTLS\r\n");
+    expect_fault("502 no\r\n", FAULT_REFUSED, "STLS was answered \"502 no\"");
 }
 
 Test(bench_script, lmtp_pipelines_up_to_data)

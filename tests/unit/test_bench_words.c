@@ -3,6 +3,7 @@
 #include "bench/kind.h"
 #include "bench/option.h"
 #include "bench/search.h"
+#include "bench/source.h"
 #include "bench/target.h"
 
 #include <criterion/criterion.h>
@@ -100,11 +101,48 @@ Test(bench_words, targets)
     cr_assert_str_eq(target.port, "1995");
     cr_assert(target_parse("lmtp://127.0.0.1:24", &target, error, sizeof error));
     cr_assert_eq(target.protocol, TARGET_LMTP);
-    static const char *const bad[] = {"imap://a",   "pop3:/a",     "pop3://",     "pop3://:1",
-                                      "pop3://a:0", "pop3://a:x",  "pop3://a/b",  "pop3://a:65536",
-                                      "pop3://[a",  "pop3://a:1x", "pop3://[a]b", ""};
+    cr_assert(target_parse("lmtp:unix:/run/ringpost/lmtp", &target, error, sizeof error));
+    cr_assert(target.protocol == TARGET_LMTP && target.address.ss_family == AF_UNIX);
+    cr_assert_str_eq(target.host, "/run/ringpost/lmtp");
+    cr_assert_str_eq(target.port, "");
+    char path[200] = "pop3s:unix:/";
+    memset(path + 12, 'x', 107);
+    cr_assert_not(target_parse(path, &target, error, sizeof error), "108 octets");
+    path[12 + 106] = '\0';
+    cr_assert(target_parse(path, &target, error, sizeof error) && target.tls, "107 octets");
+    static const char *const bad[] = {
+        "lmtp:unix:a",    "lmtp:unix:", "pop3:unix",   "imap://a",    "pop3:/a",
+        "pop3://",        "pop3://:1",  "pop3://a:0",  "pop3://a:x",  "pop3://a/b",
+        "pop3://a:65536", "pop3://[a",  "pop3://a:1x", "pop3://[a]b", ""};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
         cr_assert_not(target_parse(bad[i], &target, error, sizeof error), "%s", bad[i]);
+}
+
+Test(bench_words, sources)
+{
+    struct source_range range;
+    cr_assert(source_range_parse("127.1.0.1-127.1.1.0", AF_INET, &range, error, sizeof error));
+    cr_assert_eq(range.count, 256);
+    cr_assert(source_range_parse("10.0.0.1", AF_INET, &range, error, sizeof error));
+    cr_assert_eq(range.count, 1);
+    cr_assert(source_range_parse("fd00::ff-fd00::1:0", AF_INET6, &range, error, sizeof error));
+    cr_assert_eq(range.count, 0x10000 - 0xFF + 1);
+    static const char *const bad[] = {
+        "x",          "127.1.0.2-127.1.0.1", "127.1.0.1-",
+        "-127.1.0.1", "fd00::1-127.1.0.1",   "127.1.0.1-fd00::1",
+        "",
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        cr_assert_not(source_range_parse(bad[i], AF_INET, &range, error, sizeof error), "%s",
+                      bad[i]);
+        cr_assert_not_null(strstr(error, "is no range; write"), "%s", error);
+    }
+    cr_assert_not(source_range_parse("fd00::1-fd01::1", AF_INET6, &range, error, sizeof error),
+                  "only the last 64 bits count");
+    cr_assert_not(source_range_parse("::1", AF_INET, &range, error, sizeof error));
+    cr_assert_str_eq(error, "--sources: these are IPv6, and the target has an IPv4 address");
+    cr_assert_not(source_range_parse("127.1.0.1", AF_UNIX, &range, error, sizeof error));
+    cr_assert_str_eq(error, "--sources: these are IPv4, and the target has no such address");
 }
 
 Test(bench_words, users)
