@@ -161,7 +161,7 @@ bench: ## measure against the floor and Dovecot, hold it against bench/budgets; 
 	@$(MAKE) -s CC=gcc SAN= COV= all
 	$(Q)tools/bench $(OPTIONS)
 
-bench-micro: $(MICRO_PROGRAMS) ## measure the byte-coding rooms
+bench-micro: $(MICRO_PROGRAMS) ## measure rooms by themselves: coding, checksums, lines, plans, opening, delivery
 	$(Q)for program in $^; do $$program || exit 1; done
 
 check: ## install what is missing, build, and run every test

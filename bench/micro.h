@@ -90,4 +90,15 @@ static inline void micro_print(const struct micro *micro, const char *what)
     printf("\n");
 }
 
+/* For what is counted, not measured in bytes: nanoseconds for each of `count` things that one
+ * repeat does. */
+static inline void micro_print_each(const struct micro *micro, const char *what, size_t count)
+{
+    double things = (double)count * (double)micro->repeats;
+    printf("%-44s %7.1f ns", what, (double)micro->best_ns / things);
+    if (micro->best_ticks > 0)
+        printf(" %6.0f ticks", (double)micro->best_ticks / things);
+    printf("\n");
+}
+
 #endif

@@ -2,6 +2,7 @@
 
 How fast anything is, is no matter of tests; the run only shows that measuring works.
 """
+import math
 import os
 import re
 import subprocess
@@ -152,7 +153,8 @@ class Growths(unittest.TestCase):
         for row in growth["rows"]:
             self.assertEqual(len(row), len(growth["columns"]))
             for value in row[1:]:
-                self.assertTrue(value == "" or value >= 0, row)
+                # With few sessions the memory of one may be below nothing: a start needs more than it keeps.
+                self.assertTrue(value == "" or math.isfinite(value), row)
         bench_plot.lines(growth["plot"])
 
     def test_accounts(self):
