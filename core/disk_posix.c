@@ -23,8 +23,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define FOLDER_MODE 0700
-#define FILE_MODE   0600
+#define ARRIVING_BYTES (32 * 1024)
+#define FOLDER_MODE    0700
+#define FILE_MODE      0600
 
 /* The locked bytes lie where no file has data. Old and new programs meet at them during a restart:
  * the two numbers are for ever. */
@@ -394,6 +395,8 @@ struct cache_pages {
     uint64_t cached, dirty, in_writeback, evicted, recently_evicted;
 };
 
+static bool has_arrived(int file, uint64_t offset, uint64_t bytes);
+
 /* Whether the kernel answered; then `out_resident` is its answer. */
 static bool cachestat_says(int file, uint64_t offset, uint64_t bytes, bool *out_resident)
 {
@@ -409,8 +412,24 @@ static bool cachestat_says(int file, uint64_t offset, uint64_t bytes, bool *out_
     }
     uint64_t page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
     uint64_t wanted = (offset + bytes - 1) / page_bytes - offset / page_bytes + 1;
-    *out_resident = pages.cached >= wanted;
+    *out_resident = pages.cached >= wanted && has_arrived(file, offset, bytes);
     return true;
+}
+
+/* cachestat counts pages that are still on their way from the device, too, and who sends one waits
+ * for it. They travel in larger pieces than this, so a byte of each tells. Where the file system
+ * knows no RWF_NOWAIT, cachestat is believed. */
+static bool has_arrived(int file, uint64_t offset, uint64_t bytes)
+{
+    for (uint64_t end = ARRIVING_BYTES;; end += ARRIVING_BYTES) {
+        char byte;
+        const struct iovec place = {&byte, 1};
+        const uint64_t last = (end < bytes ? end : bytes) - 1;
+        if (preadv2(file, &place, 1, (off_t)(offset + last), RWF_NOWAIT) < 0 && errno == EAGAIN)
+            return false;
+        if (end >= bytes)
+            return true;
+    }
 }
 
 int disk_state(struct disk *disk, int file, uint64_t *out_state)

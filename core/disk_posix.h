@@ -34,7 +34,7 @@ int disk_posix_open_removed(struct disk *disk);
 int disk_posix_find(const struct disk *disk, const char *path, enum disk_patience patience);
 
 /* Whether `bytes` from `offset` on can be sent without waiting for a device: cachestat(2) (kernel
- * 6.5), else a read with RWF_NOWAIT into `scratch`. */
+ * 6.5) and a byte here and there, else a read with RWF_NOWAIT into `scratch`. */
 bool disk_posix_is_resident(int file, uint64_t offset, uint64_t bytes, char *scratch);
 
 #endif

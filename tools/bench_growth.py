@@ -9,6 +9,7 @@ import statistics
 import bench_accounts
 import bench_maildir
 import bench_sessions
+import bench_slow_disk
 from bench_scenarios import Contestant
 
 COUNTS = (1, 10, 100, 1000, 10000, 100000, 1000000)
@@ -24,7 +25,7 @@ def user_names():
     names = [f"count{count}n{n}" for count in COUNTS for n in range(1, USERS + 1)]
     names += [f"size{size}n{n}" for size, _, _ in SIZES for n in range(1, USERS + 1)]
     names += bench_maildir.user_names()
-    return names + bench_sessions.user_names()
+    return names + bench_sessions.user_names() + bench_slow_disk.user_names()
 
 
 def messages(place, load, seconds):
@@ -80,7 +81,7 @@ def sizes(place, load, seconds):
 
 
 GROWTHS = {"grow-messages": messages, "grow-size": sizes, "grow-held": bench_sessions.held,
-           "grow-slow": bench_sessions.slow_readers, "grow-users": bench_accounts.users,
+           "grow-slow": bench_sessions.slow_readers, "grow-slow-disk": bench_slow_disk.slow_disk, "grow-users": bench_accounts.users,
            "grow-maildrops": bench_accounts.maildrops, "grow-shards": bench_sessions.shards,
            "grow-maildir": bench_maildir.large_maildir}
 

@@ -112,13 +112,15 @@ class BenchError(Exception):
 class Server:
     """A running one: ports by scheme, and a meter."""
 
-    def __init__(self, name, folder, words, ports, cpus, owner=None):
+    def __init__(self, name, folder, words, ports, cpus, owner=None, enter=None):
         self.name, self.ports = name, ports
         self.meter = Meter(name)
         self.log_path = os.path.join(folder, name + ".log")
 
         def prepare():
             self.meter.enter()
+            if enter:
+                enter()
             os.sched_setaffinity(0, cpus)
             be_nice()
             hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
@@ -219,11 +221,12 @@ class Place:
         words = [RINGBENCH, "floor", str(ports["pop3"]), "--messages", "10", "--message-bytes", "10k"]
         return Server("floor", self.folder, words, ports, {self.server_cpu})
 
-    def ringpost(self, name="ringpost", cpus=None, **others):
-        """`others`: shards and passwd, where they are not one and everybody's."""
+    def ringpost(self, name="ringpost", cpus=None, enter=None, **others):
+        """`enter` is called by the child before it becomes the server; `others`: shards and passwd,
+        where they are not one and everybody's."""
         ports = fresh_ports("pop3", "pop3s", "lmtp")
         words = [RINGPOSTD, "-c", self.write_config(name, ports, **others)]
-        return Server(name, self.folder, words, ports, cpus or {self.server_cpu})
+        return Server(name, self.folder, words, ports, cpus or {self.server_cpu}, enter=enter)
 
     def ringpost_maildir(self):
         """Shares the Maildirs with Dovecot, and so runs as the same user."""

@@ -101,9 +101,9 @@ def shards(place, load, seconds):
         costs.append(measured["cpu"])
         rows.append([str(count), measured["cpu"], measured["rate"], measured["p50"], measured["p99"]])
     return {"title": "Shards",
-            "sentence": "Polls at the same rate on one shard and on two, CPU of the whole server. Shards share the table of users and the counters "
-                        "of connections, and no session touches another shard's memory: what a session costs should be the same, "
-                        "but for caches and a core that the load uses too.",
+            "sentence": "Polls at the same rate on one shard and on two, CPU of the whole server. Shards share the table of users, the counters "
+                        "of connections, and what was checked lately; a session touches nothing else of another shard. The load runs on "
+                        "one of the two cores as well, so this is the most that a second shard adds.",
             "columns": ["shards", "us a session", "sessions a second", "p50, ms", "p99, ms"], "rows": rows,
             "plot": {"title": "Cost of a session with the shards", "x": "shards", "y": "us a session", "xs": list(SHARDS),
                      "series": {"poll": costs}, "y_from_0": True}}

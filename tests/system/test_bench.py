@@ -23,6 +23,7 @@ import bench_report
 import bench_scenarios
 import bench_servers
 import bench_sessions
+import bench_slow_disk
 
 BUDGETS = """
 # a comment
@@ -146,7 +147,7 @@ class Growths(unittest.TestCase):
         cpus = sorted(os.sched_getaffinity(0))
         self.place = bench_servers.Place(folder.name, cpus)
         self.load = bench_scenarios.Load(cpus[-1], folder.name)
-        self.place.write_users([f"{name}{number}" for name in ("grown", "active", "quick", "slow", "user") for number in range(1, 501)])
+        self.place.write_users([f"{name}{number}" for name in ("grown", "active", "quick", "slow", "user", "cold", "warm") for number in range(1, 501)])
 
     def check(self, growth, rows):
         self.assertEqual(len(growth["rows"]), rows)
@@ -160,6 +161,13 @@ class Growths(unittest.TestCase):
     def test_accounts(self):
         self.check(bench_accounts.users(self.place, self.load, 0.2, (50, 100)), 2)
         self.check(bench_accounts.maildrops(self.place, self.load, 0.2, (50, 100)), 2)
+
+    def test_slow_disk(self):
+        try:
+            growth = bench_slow_disk.slow_disk(self.place, self.load, 0.2, (5,))
+        except bench_servers.BenchError as error:
+            raise unittest.SkipTest(f"cannot: {error}") from None
+        self.check(growth, 2)
 
     def test_sessions(self):
         self.place.fill("native", "user%d:1-500", 1, "1k")
