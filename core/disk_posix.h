@@ -37,4 +37,8 @@ int disk_posix_find(const struct disk *disk, const char *path, enum disk_patienc
  * 6.5) and a byte here and there, else a read with RWF_NOWAIT into `scratch`. */
 bool disk_posix_is_resident(int file, uint64_t offset, uint64_t bytes, char *scratch);
 
+/* Waits until sendfile(2) will not have to: a read is content with the part of a folio that has
+ * come, sendfile wants all of it. So the bytes are sent to nobody. For threads that may wait. */
+void disk_posix_settle(int file, uint64_t offset, uint64_t bytes);
+
 #endif

@@ -1,6 +1,7 @@
 /* pop3_request: finds the answers to what a session asks. */
 #include "core/pop3_request.h"
 
+#include "core/disk_posix.h"
 #include "core/maildir_place.h"
 #include "core/pop3_log.h"
 #include "core/tls_stream.h"
@@ -8,6 +9,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 static enum pop3_request_result request_auth(struct pop3_conn *pop3, struct pop3_answer *answer);
 static enum pop3_request_result request_external(struct pop3_conn *pop3,
@@ -24,6 +26,7 @@ static bool start(struct pop3_conn *pop3, struct pop3_task *task, struct worker_
 static void run_auth(struct job *job, const struct worker_lent *lent);
 static void run_storage(struct job *job, const struct worker_lent *lent);
 static void run_populate(struct job *job, const struct worker_lent *lent);
+static long waits_of_thread(void);
 static void done(struct op *op, int result, uint32_t flags);
 static struct pop3_task *task_of(struct job *job);
 
@@ -200,6 +203,7 @@ static bool start(struct pop3_conn *pop3, struct pop3_task *task, struct worker_
                   void (*run)(struct job *job, const struct worker_lent *lent))
 {
     task->pop3 = pop3;
+    task->has_waited = false;
     task->job = (struct job){.op = {.done = done}, .run = run};
     pop3->conn.pending++;
     if (worker_submit(pool, &task->job, &pop3->conn.shard->ring))
@@ -218,8 +222,10 @@ static void run_storage(struct job *job, const struct worker_lent *lent)
 {
     struct pop3_task *task = task_of(job);
     struct disk_access access = {disk_of(task->pop3), DISK_WAIT, lent->scratch};
+    const long waits = waits_of_thread();
     task->answer = (struct pop3_answer){.kind = task->ask.kind};
     task->answer.result = ask_storage(task->pop3, &task->ask, &access, task->facts, &task->answer);
+    task->has_waited = waits_of_thread() != waits;
 }
 
 /* Reading is what brings a range into the page cache; the bytes themselves are not wanted. */
@@ -228,13 +234,23 @@ static void run_populate(struct job *job, const struct worker_lent *lent)
     struct pop3_task *task = task_of(job);
     struct disk *disk = task->pop3->conn.shard->server->disk;
     uint64_t end = task->populate.offset + task->populate.bytes;
+    const long waits = waits_of_thread();
     for (uint64_t at = task->populate.offset; at < end;) {
         uint64_t window = end - at < DISK_SCRATCH_BYTES ? end - at : DISK_SCRATCH_BYTES;
         int64_t got = disk_read(disk, task->populate.file, lent->scratch, window, at, DISK_WAIT);
         if (got <= 0)
-            return; /* the sender meets the same end and says so */
+            break; /* the sender meets the same end and says so */
         at += (uint64_t)got;
     }
+    disk_posix_settle(task->populate.file, task->populate.offset, task->populate.bytes);
+    task->has_waited = waits_of_thread() != waits;
+}
+
+/* How often this thread has slept until something came. */
+static long waits_of_thread(void)
+{
+    struct rusage used;
+    return getrusage(RUSAGE_THREAD, &used) == 0 ? used.ru_nvcsw : 0;
 }
 
 static void done(struct op *op, int result, uint32_t flags)
@@ -246,6 +262,8 @@ static void done(struct op *op, int result, uint32_t flags)
     struct pop3_conn *pop3 = task->pop3;
     struct shard *shard = pop3->conn.shard;
     pop3->conn.pending--;
+    /* What the kernel reads ahead for such a session is partly there and partly on its way. */
+    pop3->conn.stream.is_careful = pop3->conn.stream.is_careful || task->has_waited;
     if (task->ask.kind == POP3_ASK_ROOM) {
         pop3->conn.stream.populated = true;
         slab_give(&shard->tasks, task);

@@ -15,6 +15,7 @@ struct pop3_task {
     struct pop3_conn *pop3;
     struct pop3_ask ask;
     struct pop3_answer answer;
+    bool has_waited; /* for the disk, as a rule */
     union {
         struct auth_check auth;
         struct mail_fact facts[POP3_FACTS_MAX];

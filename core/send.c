@@ -277,10 +277,13 @@ static enum send_result send_range(struct send_stream *stream, const struct plan
     if (window > SEND_WINDOW_BYTES)
         window = SEND_WINDOW_BYTES;
     off_t offset = (off_t)(range->offset + stream->sent);
-    bool is_fresh = stream->populated || (range->just_read && !stream->stalled);
+    bool is_fresh =
+        stream->populated || (range->just_read && !stream->stalled && !stream->is_careful);
     bool is_believed = is_warm(stream, range->file, (uint64_t)offset, window, now_ms);
     if (!is_fresh && !is_believed &&
-        !disk_posix_is_resident(range->file, (uint64_t)offset, window, access->scratch)) {
+        (stream->is_careful ||
+         !disk_posix_is_resident(range->file, (uint64_t)offset, window, access->scratch))) {
+        stream->is_careful = true;
         stream->cold =
             (struct mail_range){.file = range->file, .offset = (uint64_t)offset, .bytes = window};
         return SEND_COLD;

@@ -36,6 +36,7 @@ struct send_stream {
                              * been started without it (core/conn_input.c) */
     bool stalled;           /* the socket was full: what was in memory may have left it since */
     bool populated;         /* `cold` has just been brought into memory: do not look again */
+    bool is_careful;        /* somebody has had to wait for the disk: nothing else is believed */
     uint32_t piece;         /* pieces before this one are sent */
     uint64_t sent;          /* bytes of it that are */
     struct send_raw raw;    /* how far it has been coded, where it is a raw one */

@@ -189,6 +189,10 @@ Test(disk_posix, residency)
     for (size_t i = 0; i < sizeof ranges / sizeof ranges[0]; i++)
         cr_expect_eq(disk_posix_is_resident(file, ranges[i][0], ranges[i][1], scratch),
                      is_in_memory(pages, ranges[i][0], ranges[i][1]), "%zu", i);
+    disk_posix_settle(file, 0, BYTES);
+    cr_expect(disk_posix_is_resident(file, 0, BYTES, scratch));
+    cr_expect(is_in_memory(pages, 0, BYTES));
+    disk_posix_settle(file, BYTES - 1, 100); /* to the end, and no further */
     munmap(pages, BYTES);
     disk_close(disk, file);
 }
