@@ -191,7 +191,7 @@ enum send_result conn_flush(struct conn *conn, uint32_t piece_end)
     case SEND_COLD:
         break;
     case SEND_YIELD:
-        shard_make_ready(shard, conn);
+        shard_put_off_sending(shard, conn);
         break;
     case SEND_BROKEN:
         conn_end(conn, CONN_END_DISCONNECTED);

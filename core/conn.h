@@ -78,7 +78,7 @@ struct conn {
     uint32_t pending;   /* operations of the protocol that are in flight: no step runs meanwhile */
     uint32_t idle_s;    /* what a known peer gets each time that something moves */
     bool is_known;      /* what he says holds no password, and he may say more of it at once */
-    bool is_ready;      /* on the shard's list of those to go on */
+    bool is_ready;      /* on one of the shard's lists of those to go on */
     bool is_starved;    /* on the list of those that wait for a receive buffer */
     bool receive_stops; /* a cancel is under way, because the backlog is full */
     bool peer_closed;
@@ -101,8 +101,8 @@ struct conn {
 bool conn_begin(struct shard *shard, const struct conn_protocol *protocol, int socket,
                 const union peer_address *peer, enum config_tls_mode tls);
 
-/* Goes on with a connection that shard_make_ready has put off, or whose pending operation is
- * over. */
+/* Goes on with a connection that shard_make_ready or shard_put_off_sending has put off, or whose
+ * pending operation is over. */
 void conn_resume(struct conn *conn);
 
 /* The connection's deadline has come (its timer is out of the wheel). */

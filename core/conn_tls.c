@@ -179,7 +179,6 @@ static void read_plaintext(struct conn *conn)
 enum send_result conn_tls_send(struct conn *conn, uint32_t piece_end)
 {
     struct shard *shard = conn->shard;
-    uint64_t begun = shard->sent.bytes;
     if (!lend_output(conn))
         return SEND_BROKEN;
     for (;;) {
@@ -197,7 +196,7 @@ enum send_result conn_tls_send(struct conn *conn, uint32_t piece_end)
             give_output(conn);
             return SEND_DONE;
         }
-        if (shard->sent.bytes - begun >= SEND_TURN_BYTES)
+        if (shard->sent.turn_left == 0)
             return SEND_YIELD;
     }
 }
@@ -232,6 +231,7 @@ static enum send_result send_output(struct conn *conn)
     if (sent > 0) {
         stream->output_begin += (uint32_t)sent;
         conn->shard->sent.bytes += (uint64_t)sent;
+        send_count_turn(&conn->shard->sent, (uint64_t)sent);
     }
     if (tls_stream_has_output(stream)) {
         if (!conn->writable.in_flight)

@@ -30,12 +30,9 @@ static enum conn_end end_of(const struct pop3_conn *pop3);
 void pop3_steps_run(struct pop3_conn *pop3)
 {
     struct shard *shard = pop3->conn.shard;
-    uint64_t sent_before = shard->sent.bytes;
     for (uint32_t steps = 0; !conn_is_parked(&pop3->conn); steps++) {
-        bool is_enough =
-            steps >= TURN_STEPS_MAX || shard->sent.bytes - sent_before >= SEND_TURN_BYTES;
         /* A password that is to be checked lies in the input, which does not stay. */
-        if (is_enough && pop3->ask.kind != POP3_ASK_AUTH) {
+        if (steps >= TURN_STEPS_MAX && pop3->ask.kind != POP3_ASK_AUTH) {
             shard_make_ready(shard, &pop3->conn);
             return;
         }

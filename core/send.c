@@ -66,10 +66,11 @@ enum send_result send_plan(struct send_stream *stream, const struct plan *plan, 
                            bool more, const struct disk_access *access, uint64_t now_ms,
                            struct send_counters *counters)
 {
-    uint64_t begun = counters->bytes;
     while (stream->piece < piece_end) {
-        if (counters->bytes - begun >= SEND_TURN_BYTES)
+        bool is_large = plan->pieces[stream->piece].range.bytes > SEND_COPY_MAX;
+        if (is_large && counters->turn_left == 0)
             return SEND_YIELD;
+        uint64_t begun = counters->bytes;
         uint32_t piece_before = stream->piece;
         uint64_t sent_before = stream->sent;
         enum send_result result;
@@ -83,6 +84,7 @@ enum send_result send_plan(struct send_stream *stream, const struct plan *plan, 
         for (uint32_t i = piece_before; i < stream->piece; i++)
             counters->bytes += plan->pieces[i].range.bytes;
         counters->bytes += stream->sent - sent_before;
+        send_count_turn(counters, counters->bytes - begun);
         stream->stalled = stream->stalled || result == SEND_FULL;
         if (result != SEND_DONE)
             return result;

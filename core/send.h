@@ -18,8 +18,9 @@
  * ones are sent from where they lie. */
 #define SEND_COPY_MAX 4096
 
-/* One session sends this much, then the others have their turn. */
-#define SEND_TURN_BYTES (1024 * 1024)
+/* All sessions of a shard together send this much in a turn, then what has come in meanwhile is
+ * looked at: whoever asks for little waits for one such piece, not for all that others fetch. */
+#define SEND_TURN_BYTES (512 * 1024)
 
 /* A range is looked at for being in memory, and populated, in windows of this size. */
 #define SEND_WINDOW_BYTES (256 * 1024)
@@ -47,16 +48,24 @@ struct send_stream {
 
 struct send_counters {
     uint64_t bytes, calls, range_calls;
+    uint64_t turn_left; /* bytes that may leave in this turn before large pieces have to wait */
 };
 
 /* Begins a new plan. */
 void send_begin(struct send_stream *stream);
 
 /* Sends the pieces of `plan` up to `piece_end`. `more` says that what follows is to leave in the
- * same segment. `access` is the shard's; `now_ms` is any steady clock's. */
+ * same segment. `access` is the shard's; `now_ms` is any steady clock's. SEND_YIELD where a piece
+ * of more than SEND_COPY_MAX is next and `counters->turn_left` is used up. */
 enum send_result send_plan(struct send_stream *stream, const struct plan *plan, uint32_t piece_end,
                            bool more, const struct disk_access *access, uint64_t now_ms,
                            struct send_counters *counters);
+
+/* Takes bytes that have left off what may leave in this turn. */
+static inline void send_count_turn(struct send_counters *counters, uint64_t bytes)
+{
+    counters->turn_left -= bytes < counters->turn_left ? bytes : counters->turn_left;
+}
 
 /* Copies what comes next of the plan into `buffer`, up to `room` bytes and `piece_end`, and counts
  * it as sent: for a sender that changes the bytes on their way. SEND_DONE, or why there is not

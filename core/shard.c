@@ -18,7 +18,10 @@
 
 static struct shard *make(struct shard_start *start);
 static void turn(struct shard *shard);
+static void append(struct conn_queue *queue, struct conn *conn);
+static struct conn *take_all(struct conn_queue *queue);
 static void run_ready(struct shard *shard);
+static void run_sending(struct shard *shard);
 static void tick(struct op *op, int result, uint32_t flags);
 static void noticed(struct op *op, int result, uint32_t flags);
 static void stop(struct shard *shard, bool now);
@@ -77,20 +80,41 @@ void shard_need_tick(struct shard *shard)
 
 void shard_make_ready(struct shard *shard, struct conn *conn)
 {
+    append(&shard->ready, conn);
+}
+
+void shard_put_off_sending(struct shard *shard, struct conn *conn)
+{
+    append(&shard->sending, conn);
+}
+
+static void append(struct conn_queue *queue, struct conn *conn)
+{
     if (conn->is_ready)
         return;
     conn->is_ready = true;
     conn->next_ready = NULL;
-    *shard->ready_end = conn;
-    shard->ready_end = &conn->next_ready;
+    *queue->end = conn;
+    queue->end = &conn->next_ready;
+}
+
+/* All that there are; the queue is empty then. */
+static struct conn *take_all(struct conn_queue *queue)
+{
+    struct conn *first = queue->first;
+    *queue = (struct conn_queue){NULL, &queue->first};
+    return first;
 }
 
 static void turn(struct shard *shard)
 {
-    ring_wait(&shard->ring, shard->ready == NULL);
+    ring_wait(&shard->ring, shard->ready.first == NULL && shard->sending.first == NULL);
     read_clocks(shard);
     shard->handshakes_left = shard->server->config.handshakes_per_turn;
-    /* Those that were put off come before those that come now, handshakes above all. */
+    shard->sent.turn_left = SEND_TURN_BYTES;
+    /* Those that were put off come before those that come now, handshakes above all; who sends much
+     * comes first, since all that others send is taken off what may leave in this turn. */
+    run_sending(shard);
     run_ready(shard);
     ring_run(&shard->ring);
     conn_input_feed_starved(shard);
@@ -110,14 +134,25 @@ static void turn(struct shard *shard)
 /* Those that were put off when this turn began; whoever is put off again waits for the next. */
 static void run_ready(struct shard *shard)
 {
-    struct conn *conn = shard->ready;
-    shard->ready = NULL;
-    shard->ready_end = &shard->ready;
+    struct conn *conn = take_all(&shard->ready);
     while (conn != NULL) {
         struct conn *next = conn->next_ready;
         conn->is_ready = false;
         conn_resume(conn);
         conn = next;
+    }
+}
+
+/* Whoever is put off again stands behind those that have not had their part yet. */
+static void run_sending(struct shard *shard)
+{
+    struct conn_queue *queue = &shard->sending;
+    while (queue->first != NULL && shard->sent.turn_left > 0) {
+        struct conn *conn = queue->first;
+        if ((queue->first = conn->next_ready) == NULL)
+            queue->end = &queue->first;
+        conn->is_ready = false;
+        conn_resume(conn);
     }
 }
 
@@ -208,7 +243,8 @@ static struct shard *make(struct shard_start *start)
     shard->server = start->server;
     shard->number = start->number;
     shard->accounts = start->accounts;
-    shard->ready_end = &shard->ready;
+    (void)take_all(&shard->ready);
+    (void)take_all(&shard->sending);
     shard->tick.done = tick;
     for (int local = 0; local < 2; local++)
         for (int stls = 0; stls < 2; stls++)

@@ -70,6 +70,11 @@ struct notice {
     atomic_bool taken;                 /* the shard has acted on it */
 };
 
+/* First in, first out, linked by `next_ready`. */
+struct conn_queue {
+    struct conn *first, **end;
+};
+
 struct shard {
     const struct server *server;
     uint32_t number;
@@ -101,10 +106,10 @@ struct shard {
     struct mail_fact *facts;           /* POP3_FACTS_MAX, for answers at once */
     struct listener *listeners;
     uint32_t listener_count;
-    struct conn *all;   /* every session, linked by `next` and `previous` */
-    struct conn *ready; /* those that go on in the next turn, linked by `next_ready` */
-    struct conn **ready_end;
-    struct conn *starved; /* those whose receive ended for want of a buffer, likewise */
+    struct conn *all;          /* every session, linked by `next` and `previous` */
+    struct conn_queue ready;   /* those that go on in the next turn */
+    struct conn_queue sending; /* those that have much to send, and go on as the turns allow */
+    struct conn *starved;      /* those whose receive ended for want of a buffer, likewise */
     uint32_t conn_count;
     uint64_t now_ms; /* steady clock, of this turn */
     bool stopping;
@@ -147,5 +152,9 @@ void shard_need_tick(struct shard *shard);
 
 /* Lets `conn` run again in the next turn (conn_resume), at most once a turn. */
 void shard_make_ready(struct shard *shard, struct conn *conn);
+
+/* Lets `conn` run again when those that were put off before it have had their part of what may
+ * leave in a turn (SEND_TURN_BYTES). */
+void shard_put_off_sending(struct shard *shard, struct conn *conn);
 
 #endif

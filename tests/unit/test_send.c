@@ -143,8 +143,10 @@ static void read_some(size_t most)
 
 static uint64_t now_ms;
 
+/* In a turn of its own. */
 static enum send_result send_to(uint32_t piece_end)
 {
+    counters.turn_left = SEND_TURN_BYTES;
     return send_plan(&stream, &plan, piece_end, false, &access_now, now_ms, &counters);
 }
 
@@ -463,6 +465,35 @@ Test(send, a_call_sends_no_more_than_a_turn)
     cr_assert_eq(got_bytes, expected_bytes);
     cr_assert_eq(memcmp(got, expected, got_bytes), 0);
     end_pair();
+}
+
+/* What others have sent in this turn counts, and only what is large waits for the next. */
+Test(send, a_large_piece_waits_when_the_turn_is_used_up)
+{
+    begin_pair(0);
+    add_range(0, SEND_COPY_MAX);
+    add_range(1, SEND_COPY_MAX + 1);
+    counters.turn_left = 0;
+    cr_assert_eq(send_plan(&stream, &plan, 2, false, &access_now, now_ms, &counters), SEND_YIELD);
+    cr_expect_eq(stream.piece, 1, "the small one has left");
+    cr_expect_eq(counters.bytes, SEND_COPY_MAX);
+    counters.turn_left = 1;
+    enum send_result result = send_plan(&stream, &plan, 2, false, &access_now, now_ms, &counters);
+    cr_expect_neq(result, SEND_YIELD, "one byte that is left is enough to begin");
+    cr_assert_eq(send_all(GOT_MAX), SEND_DONE);
+    check_arrived();
+    end_pair();
+}
+
+Test(send, a_turn_counts_down_to_nothing)
+{
+    struct send_counters turn = {.turn_left = 100};
+    send_count_turn(&turn, 30);
+    cr_expect_eq(turn.turn_left, 70);
+    send_count_turn(&turn, 70);
+    cr_expect_eq(turn.turn_left, 0);
+    send_count_turn(&turn, 1);
+    cr_expect_eq(turn.turn_left, 0);
 }
 
 /* Collects all in portions of `room` bytes and returns the last result. */

@@ -120,6 +120,7 @@ static enum send_result send_all(size_t most)
 {
     enum send_result result = SEND_FULL;
     while (result == SEND_FULL || result == SEND_YIELD) {
+        counters.turn_left = SEND_TURN_BYTES;
         result = send_plan(&stream, &plan, plan.piece_count, false, &access_now, 0, &counters);
         ssize_t count = recv(ends[1], got + got_bytes, most, MSG_DONTWAIT);
         got_bytes += count > 0 ? (size_t)count : 0;
