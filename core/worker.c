@@ -4,6 +4,7 @@
 #include "proto/must.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -107,6 +108,8 @@ bool worker_submit(struct worker_pool *pool, struct job *job, struct ring *owner
 static void *work(void *argument)
 {
     struct worker *worker = argument;
+    /* A batch of them that wakes up must not take the core from a shard that is at work. */
+    (void)sched_setscheduler(0, SCHED_BATCH, &(struct sched_param){0});
     for (struct job *job = take(worker->pool); job != NULL; job = take(worker->pool)) {
         const int owner = job->ring_descriptor;
         job->run(job, &worker->lent);
