@@ -2,8 +2,11 @@
 
 A control group (blkio, or io of version 2; root) lets the server read the disk only so often a
 second. The mail of some users is put out of the page cache, so that each of their sessions waits
-for the disk again and again; others poll what is in memory.
+for the disk again and again; others poll what is in memory, and is held there: a kernel may take
+back what it believes to be cold (DAMON), and would measure itself.
 """
+import ctypes
+import mmap
 import os
 import re
 import signal
@@ -20,6 +23,7 @@ COLD_CONNECTIONS = (10, 50, 200)
 WARM = "warm%d:1-1000"  # so many that sessions are there for whoever is due while the server stands still
 WARM_RATE = ("--rate", "500", "--connections", "1000", "--mix", "poll")
 ROUNDS = 3
+LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 def slow_disk(place, load, seconds, connections=COLD_CONNECTIONS):
@@ -27,6 +31,7 @@ def slow_disk(place, load, seconds, connections=COLD_CONNECTIONS):
     place.fill("native", COLD, COLD_MESSAGES, COLD_BYTES)
     place.fill("native", WARM, 1, "1k")
     os.sync()
+    held = [hold(path) for path in files_of(place.path("store"), "warm")]
     figures = {count: [] for count in (0, *connections)}
     throttle = Throttle(place.path("store"), READS_A_SECOND)
     try:
@@ -40,13 +45,14 @@ def slow_disk(place, load, seconds, connections=COLD_CONNECTIONS):
             server.stop()
     finally:
         throttle.end()
+        held.clear()
     keys = ("p50", "p99", "p999", "reads")
     rows = [[f"{count:,}"] + [statistics.median(one[key] for one in measured) for key in keys] for count, measured in figures.items()]
     worst = max(row[2] for row in rows[1:]) / rows[0][2]
     return {"title": "A slow disk",
             "sentence": f"The server may read its disk {READS_A_SECOND} times a second. So many sessions fetch mail that is not in memory, while "
-                        "others poll 500 times a second what is. What would wait runs on a thread of the pool; what is left is sendfile, which "
-                        "waits for a whole folio where a part of it is there. The p99 of the polls is at most "
+                        "others poll 500 times a second what is. What would wait runs on a thread of the pool, and no turn of the loop waits; what is "
+                        "left is the core's work: each tenth of a second the disk lets some ten sessions go on at once. The p99 of the polls is at most "
                         f"{worst:.2f} times that without them.",
             "columns": ["sessions that wait", "p50 of a poll, ms", "p99, ms", "p99.9, ms", "reads of the disk a second"], "rows": rows,
             "plot": {"title": "p99 of polls while others wait for the disk", "x": "sessions that wait for the disk", "y": "p99 of a poll, ms",
@@ -56,6 +62,7 @@ def slow_disk(place, load, seconds, connections=COLD_CONNECTIONS):
 
 def beside(place, load, server, throttle, count, seconds):
     """What a poll takes while `count` sessions wait, and how often a second the disk was read."""
+    wait_for_no_reads(throttle)
     forget(place.path("store"))
     waiting = None
     if count > 0:
@@ -77,15 +84,37 @@ def poll(load, server, seconds):
     return load.measure(server, Contestant("ringpost", "ringpost", users=WARM), WARM_RATE, seconds, "session", "grow-warm")
 
 
+def wait_for_no_reads(throttle):
+    """What sessions that were cut off have asked for is still read, and must not fall into the next measurement."""
+    before, now = -1, throttle.reads()
+    while now != before:
+        time.sleep(0.5)
+        before, now = now, throttle.reads()
+
+
 def forget(store):
     """Puts the mail of the cold users out of the page cache; it has been written to the disk."""
-    for folder, _, names in os.walk(store):
-        if not os.path.basename(folder).startswith("cold"):
-            continue
-        for name in names:
-            file = os.open(os.path.join(folder, name), os.O_RDONLY)
-            os.posix_fadvise(file, 0, 0, os.POSIX_FADV_DONTNEED)
-            os.close(file)
+    for path in files_of(store, "cold"):
+        file = os.open(path, os.O_RDONLY)
+        os.posix_fadvise(file, 0, 0, os.POSIX_FADV_DONTNEED)
+        os.close(file)
+
+
+def hold(path):
+    """Keeps a file in memory as long as what is returned is kept; an empty one needs nothing."""
+    with open(path, "r+b") as file:
+        if os.fstat(file.fileno()).st_size == 0:
+            return None
+        mapping = mmap.mmap(file.fileno(), 0)
+    if LIBC.mlock(ctypes.c_void_p(ctypes.addressof(ctypes.c_char.from_buffer(mapping))), ctypes.c_size_t(len(mapping))) != 0:
+        raise BenchError(f"the mail of those who poll cannot be held in memory: {os.strerror(ctypes.get_errno())} (ulimit -l)")
+    return mapping
+
+
+def files_of(store, user):
+    """Paths of all files of the users whose names begin so."""
+    return [os.path.join(folder, name) for folder, _, names in os.walk(store) if os.path.basename(folder).startswith(user)
+            for name in names]
 
 
 class Throttle:
