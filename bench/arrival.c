@@ -13,24 +13,41 @@ bool rate_parse(const char *text, struct rate *out_rate, char *out_error, size_t
 {
     const char *dots = strstr(text, "..");
     bool good;
-    if (dots == NULL) {
-        good = one_rate(text, strlen(text), &out_rate->first);
-        out_rate->last = out_rate->first;
-    } else {
-        good = one_rate(text, (size_t)(dots - text), &out_rate->first) &&
-               one_rate(dots + 2, strlen(dots + 2), &out_rate->last);
-    }
+    *out_rate = (struct rate){.count = dots == NULL ? 1 : 2};
+    if (dots == NULL)
+        good = one_rate(text, strlen(text), &out_rate->points[0]);
+    else
+        good = one_rate(text, (size_t)(dots - text), &out_rate->points[0]) &&
+               one_rate(dots + 2, strlen(dots + 2), &out_rate->points[1]);
     if (!good)
         snprintf(out_error, error_bytes,
                  "--rate: \"%s\" is no rate; write 2000, 2k, or 100..2000 for a ramp", text);
     return good;
 }
 
+double rate_at(const struct rate *rate, double part)
+{
+    double at = part * (rate->count - 1);
+    uint32_t before = at > 0 ? (uint32_t)at : 0;
+    if (before + 1 >= rate->count)
+        return rate->points[rate->count - 1];
+    return rate->points[before] + (rate->points[before + 1] - rate->points[before]) * (at - before);
+}
+
+double rate_highest(const struct rate *rate)
+{
+    double highest = 0;
+    for (uint32_t i = 0; i < rate->count; i++)
+        highest = rate->points[i] > highest ? rate->points[i] : highest;
+    return highest;
+}
+
 void arrival_init(struct arrival *arrival, const struct rate *rate, bool is_poisson,
                   uint64_t length_ns, uint32_t stream, uint32_t streams, uint64_t seed)
 {
     *arrival = (struct arrival){
-        .rate = {rate->first / streams, rate->last / streams},
+        .rate = *rate,
+        .streams = streams,
         .is_poisson = is_poisson,
         .length_ns = length_ns,
         .random = random_stream(seed, stream),
@@ -39,7 +56,7 @@ void arrival_init(struct arrival *arrival, const struct rate *rate, bool is_pois
     if (is_poisson)
         arrival_advance(arrival);
     else
-        arrival->next_ns = 1e9 * stream / rate->first;
+        arrival->next_ns = 1e9 * stream / rate->points[0];
 }
 
 uint64_t arrival_due_ns(const struct arrival *arrival)
@@ -50,7 +67,7 @@ uint64_t arrival_due_ns(const struct arrival *arrival)
 void arrival_advance(struct arrival *arrival)
 {
     double gone = arrival->next_ns / (double)arrival->length_ns;
-    double rate = arrival->rate.first + (arrival->rate.last - arrival->rate.first) * gone;
+    double rate = rate_at(&arrival->rate, gone) / arrival->streams;
     double distance = arrival->is_poisson ? random_exponential(&arrival->random) : 1;
     arrival->next_ns += distance * 1e9 / rate;
 }

@@ -1,7 +1,7 @@
 /* arrival: when the next session is due.
  *
  * Open loop: sessions are due at times that the server has no say in, by a rate that may change
- * from a first to a last value. Distances are all the same, or exponential as those of people who
+ * over the run. Distances are all the same, or exponential as those of people who
  * know nothing of each other (Poisson). Times are nanoseconds since the begin of the run. Pure.
  */
 #ifndef RINGPOST_BENCH_ARRIVAL_H
@@ -12,17 +12,28 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* The hours of a day, and its midnight once more. */
+#define RATE_POINTS_MAX 25
+
+/* Sessions a second, at equal distances from the begin to the end of a run, on a straight line
+ * between two points: one where it stays, two for a ramp. Never 0. */
 struct rate {
-    double first, last; /* sessions a second; both the same where it stays */
+    double points[RATE_POINTS_MAX];
+    uint32_t count;
 };
 
 /* Reads "2000", "2k" or "100..2000"; false with a sentence. */
 bool rate_parse(const char *text, struct rate *out_rate, char *out_error, size_t error_bytes);
 
+/* The rate when this part (0 to 1) of the run is over; the highest of all. */
+double rate_at(const struct rate *rate, double part);
+double rate_highest(const struct rate *rate);
+
 struct arrival {
-    struct rate rate; /* of this stream */
+    struct rate rate; /* of all streams */
+    double streams;
     bool is_poisson;
-    uint64_t length_ns; /* of the run: when the last rate is reached */
+    uint64_t length_ns; /* of the run: when the last point is reached */
     double next_ns;     /* when the next one is due */
     struct random random;
 };

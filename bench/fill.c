@@ -6,13 +6,15 @@
 #include "bench/command.h"
 #include "bench/fill_target.h"
 #include "bench/option.h"
+#include "bench/profile.h"
 
 #include <inttypes.h>
 #include <string.h>
 #include <unistd.h>
 
 struct fill_settings {
-    const char *users_text, *scale_text;
+    const char *users_text, *scale_text, *profile_text;
+    const struct profile *profile;
     uint64_t seed, messages, message_bytes, mailbox_bytes_max;
     bool is_quiet;
     double scale;
@@ -24,8 +26,10 @@ struct fill_settings {
 static const struct option options[] = {
     {"--users", "PATTERN", OPTION_TEXT, IN(users_text), "whose: 'user%d@example.org:1-1000'"},
     {"--seed", "N", OPTION_COUNT, IN(seed), "the same seed makes the same mail (1)"},
+    {"--profile", "NAME", OPTION_TEXT, IN(profile_text),
+     "what mailboxes hold: isp-day (default) or specmail2001"},
     {"--scale", "X", OPTION_TEXT, IN(scale_text),
-     "times the sizes of mailboxes as published (1.0); 0.01 for a try"},
+     "times the sizes of isp-day's mailboxes (1.0); 0.01 for a try"},
     {"--mailbox-max", "BYTES", OPTION_BYTES, IN(mailbox_bytes_max), "no mailbox is larger (100M)"},
     {"--messages", "N", OPTION_COUNT, IN(messages),
      "the same number for each user, in place of the distribution"},
@@ -73,7 +77,8 @@ static void print_help(void)
         "ringbench fill maildir | mbox | native | lmtp PLACE --users PATTERN [OPTION]...\n\n"
         "Makes mailboxes: PLACE is a folder (a mailbox is PLACE/USER, or USER stands for %%u in\n"
         "it), the folder of a native store, or lmtp://HOST:PORT. Sizes are as published for an\n"
-        "ISP: 28 %% are empty, median 9 KB, 10 %% above 1.1 MB, 1 %% above 12 MB.\n\n");
+        "ISP: 28 %% are empty, median 9 KB, 10 %% above 1.1 MB, 1 %% above 12 MB; by the profile\n"
+        "specmail2001 3.4 messages of 24 KB on the average.\n\n");
     option_print(options);
 }
 
@@ -95,6 +100,13 @@ static bool check(struct fill_settings *settings, const char *const *places, int
         (sscanf(settings->scale_text, "%lf", &settings->scale) != 1 || settings->scale <= 0 ||
          settings->scale > 1000))
         return option_complain("--scale: \"%s\" is no factor; write 0.1", settings->scale_text);
+    const char *profile =
+        settings->profile_text != NULL ? settings->profile_text : profile_at(0)->name;
+    settings->profile = profile_find(profile, error, sizeof error);
+    if (settings->profile == NULL)
+        return option_complain("%s", error);
+    if (settings->scale_text != NULL && settings->profile->counts != NULL)
+        return option_complain("--scale is for the sizes of isp-day; %s counts messages", profile);
     if (settings->messages > 10000000 || settings->message_bytes > 1000000000)
         return option_complain("--messages: up to 10,000,000 of up to 1 GB");
     return true;
@@ -129,18 +141,24 @@ static bool fill_user(const struct fill_settings *settings, struct fill_target *
     struct span user_name = {name, user_range_name(&settings->users, user, name)};
     uint64_t number = settings->users.first + user;
     struct random random = random_stream(settings->seed, number);
-    double drawn = settings->scale * (double)specimen_mailbox_size_draw(&random);
+    struct profile_mailbox mailbox = profile_mailbox_draw(settings->profile, &random);
+    double drawn = settings->scale * (double)mailbox.bytes;
     uint64_t left =
         drawn < (double)settings->mailbox_bytes_max ? (uint64_t)drawn : settings->mailbox_bytes_max;
-    uint64_t messages = settings->messages;
-    bool is_fixed = messages > 0;
-    if ((!is_fixed && left == 0 && target->kind == FILL_NATIVE) || target->error[0] != '\0')
+    bool is_fixed = settings->messages > 0;
+    if (is_fixed) {
+        mailbox.messages = settings->messages;
+        left = UINT64_MAX;
+    }
+    bool is_empty = mailbox.messages == 0 || left == 0;
+    if ((is_empty && target->kind == FILL_NATIVE) || target->error[0] != '\0')
         return target->error[0] == '\0';
     if (!fill_target_begin(target, user_name))
         return false;
-    for (uint64_t i = 0; is_fixed ? i < messages : left > 0; i++) {
-        uint64_t bytes = is_fixed ? settings->message_bytes : specimen_size_draw(&random);
-        if (!is_fixed && bytes > left)
+    for (uint64_t i = 0; i < mailbox.messages && left > 0; i++) {
+        uint64_t bytes =
+            is_fixed ? settings->message_bytes : profile_size_draw(settings->profile, &random);
+        if (bytes > left)
             bytes = left;
         specimen_make(letter, settings->seed, number << 24 | i, bytes, user_name);
         if (!fill_target_put(target, letter, i, random_next(&random)))

@@ -269,8 +269,9 @@ static bool prepare(struct load *load, const struct load_start *start, char *out
         return false;
     }
     slab_init(&load->links, sizeof(struct link), load->connections_max);
-    arrival_init(&load->arrivals, &settings->rate, settings->is_poisson, settings->length_ns,
-                 start->number, start->threads, settings->seed);
+    if (settings->is_open_loop)
+        arrival_init(&load->arrivals, &settings->rate, settings->is_poisson, settings->length_ns,
+                     start->number, start->threads, settings->seed);
     return true;
 }
 

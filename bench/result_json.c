@@ -43,6 +43,8 @@ static void write_settings(struct json *json, const struct run_settings *setting
     json_text(json, "target", settings->target_url);
     json_text(json, "users", settings->users_text);
     json_text(json, "mix", settings->mix_text);
+    if (settings->profile != NULL)
+        json_text(json, "profile", settings->profile->name);
     json_text(json, "loop", load->is_open_loop ? "open" : "closed");
     if (load->is_open_loop) {
         json_text(json, "rate", settings->rate_text);

@@ -48,10 +48,10 @@ bool run_once(const struct run_settings *settings, struct result *out_result, ch
     struct load_start *starts = calloc(threads, sizeof *starts);
     struct tally_total *totals = calloc(threads, sizeof *totals);
     must(starts != NULL && totals != NULL);
-    *out_result =
-        (struct result){.rate = settings->load.is_open_loop ? settings->load.rate.last : 0,
-                        .threads = (uint32_t)threads,
-                        .begun_unix_s = (uint64_t)time(NULL)};
+    *out_result = (struct result){
+        .rate = settings->load.is_open_loop ? rate_highest(&settings->load.rate) : 0,
+        .threads = (uint32_t)threads,
+        .begun_unix_s = (uint64_t)time(NULL)};
     uint64_t begun_ns = load_clock_ns() + START_NS;
     for (uint32_t i = 0; i < threads; i++) {
         starts[i] = (struct load_start){

@@ -7,6 +7,7 @@
 #define RINGPOST_BENCH_RUN_H
 
 #include "bench/load.h"
+#include "bench/profile.h"
 #include "bench/timeline.h"
 
 /* What a person has asked for, as written and as understood. */
@@ -22,7 +23,9 @@ struct run_settings {
     bool is_quiet;
     const char *target_url;
     const char *mix_text, *rate_text, *users_text, *password, *password_path, *auth_text;
-    const char *arrivals_text, *sources_text, *proxy_text, *find_text;
+    const char *arrivals_text, *sources_text, *proxy_text, *find_text, *profile_text;
+    const struct profile *profile; /* or NULL */
+    char profile_rate_text[32];    /* what `rate_text` points at where the profile gives the rate */
     const char *json_path, *report_path, *hdr_path, *label;
     /* --find: the highest rate at which this quantile is at most this long; 0: no search. */
     double find_quantile;
@@ -30,7 +33,7 @@ struct run_settings {
 };
 
 struct result {
-    double rate;       /* that was asked for; 0 in closed loop */
+    double rate;       /* the highest that was asked for; 0 in closed loop */
     double duration_s; /* that counts: without warming up */
     double whole_s;    /* to the end of the last session that was under way, and with warming up */
     double generator_cpu_s;

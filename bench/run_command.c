@@ -74,13 +74,13 @@ static bool find(struct run_settings *settings, struct result *results, uint32_t
                  uint32_t *out_count)
 {
     struct search search;
-    search_init(&search, settings->load.rate.first);
+    search_init(&search, settings->load.rate.points[0]);
     bool goes_on = true, is_wrong = false;
     char error[512], latency[16];
     *out_count = 0;
     while (goes_on && *out_count < room) {
         struct result *result = &results[*out_count];
-        settings->load.rate = (struct rate){search.rate, search.rate};
+        settings->load.rate = (struct rate){.points = {search.rate}, .count = 1};
         if (!run_once(settings, result, error, sizeof error)) {
             result_fini(result);
             return option_complain("%s", error);

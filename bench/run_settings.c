@@ -16,6 +16,9 @@
 /* In open loop, where nothing is said. */
 #define CONNECTIONS_DEFAULT 10000
 
+/* A run of a profile's own rate has to have more sessions than that. */
+#define PROFILE_SESSIONS_MIN 10
+
 #define IN(member) offsetof(struct run_settings, member)
 
 static const struct option options[] = {
@@ -27,6 +30,8 @@ static const struct option options[] = {
      "the same, the first line of a file"},
     {"--mix", "KIND=N,...", OPTION_TEXT, IN(mix_text),
      "session kinds and their shares (poll=1); see below"},
+    {"--profile", "NAME", OPTION_TEXT, IN(profile_text),
+     "kinds, rate, readers and all else as in a profile; see below"},
     {"--rate", "N | A..B", OPTION_TEXT, IN(rate_text),
      "open loop: sessions a second, or a ramp; time counts from when one was due"},
     {"--connections", "N", OPTION_COUNT, IN(load.connections),
@@ -75,10 +80,13 @@ static const struct option options[] = {
     {NULL, NULL, OPTION_FLAG, 0, NULL},
 };
 
+static struct run_settings defaults(const struct profile *profile);
+static bool take_profile(char *const *words, struct run_settings *settings);
 static void print_help(void);
 static bool check_target(struct run_settings *settings, const char *url);
 static bool check_users(struct run_settings *settings);
 static bool check_load(struct run_settings *settings);
+static bool check_rate(struct run_settings *settings);
 static bool check_choices(struct run_settings *settings);
 static bool check_find(struct run_settings *settings);
 static bool check_sources(struct run_settings *settings);
@@ -89,17 +97,10 @@ static bool choose(const char *option, const char *word, const char *const *choi
 
 bool run_settings_read(char *const *words, struct run_settings *out_settings, bool *out_help)
 {
-    *out_settings = (struct run_settings){
-        .repeat = 1,
-        .load = {.length_ns = 10000000000U,
-                 .timeout_ns = 30000000000U,
-                 .seed = 1,
-                 .is_poisson = true,
-                 .read_rate = 1024,
-                 .script = {.commands = 100, .messages = 1}},
-    };
     const char *targets[2];
-    if (!option_read("run", words, options, out_settings, targets, 1, out_help))
+    *out_settings = defaults(NULL);
+    if (!option_read("run", words, options, out_settings, targets, 1, out_help) ||
+        (!*out_help && !take_profile(words, out_settings)))
         return false;
     if (*out_help) {
         print_help();
@@ -109,12 +110,49 @@ bool run_settings_read(char *const *words, struct run_settings *out_settings, bo
         return option_complain("run needs a target; write ringbench run pop3://HOST:PORT "
                                "--users 'user%%d:1-100' --password TEXT");
     if (!check_target(out_settings, targets[0]) || !check_load(out_settings) ||
-        !check_users(out_settings) || !check_choices(out_settings) || !check_find(out_settings) ||
-        !check_sources(out_settings))
+        !check_users(out_settings) || !check_rate(out_settings) || !check_choices(out_settings) ||
+        !check_find(out_settings) || !check_sources(out_settings))
         return false;
     if (out_settings->load.target.protocol == TARGET_LMTP)
         make_letters(out_settings);
     return true;
+}
+
+/* What counts where nothing is said. */
+static struct run_settings defaults(const struct profile *profile)
+{
+    struct run_settings settings = {
+        .repeat = 1,
+        .profile = profile,
+        .load = {.length_ns = 10000000000U,
+                 .timeout_ns = 30000000000U,
+                 .seed = 1,
+                 .is_poisson = true,
+                 .read_rate = 1024,
+                 .script = {.commands = 100, .messages = 1}},
+    };
+    if (profile != NULL) {
+        settings.mix_text = profile->mix;
+        settings.load.slow_percent = profile->slow_percent;
+        if (profile->read_rate > 0)
+            settings.load.read_rate = profile->read_rate;
+    }
+    return settings;
+}
+
+/* The words once more, on top of what the profile says: whatever is written counts. */
+static bool take_profile(char *const *words, struct run_settings *settings)
+{
+    char error[256];
+    if (settings->profile_text == NULL)
+        return true;
+    const struct profile *profile = profile_find(settings->profile_text, error, sizeof error);
+    if (profile == NULL)
+        return option_complain("%s", error);
+    const char *targets[2];
+    bool help;
+    *settings = defaults(profile);
+    return option_read("run", words, options, settings, targets, 1, &help);
 }
 
 void run_settings_fini(struct run_settings *settings)
@@ -134,6 +172,9 @@ static void print_help(void)
     printf("\nSession kinds for --mix:\n");
     for (uint32_t i = 0; i < kind_count(); i++)
         printf("  %-12s %s\n", kind_at(i)->name, kind_at(i)->summary);
+    printf("\nProfiles:\n");
+    for (uint32_t i = 0; i < profile_count(); i++)
+        printf("  %-12s %s\n", profile_at(i)->name, profile_at(i)->summary);
     printf(
         "\nExit status: 0; 1 where sessions failed or the server was wrong; 2 for wrong words.\n");
 }
@@ -153,6 +194,8 @@ static bool check_target(struct run_settings *settings, const char *url)
     if (load->target.skipped[0] != '\0')
         fprintf(stderr, "ringbench: nobody listens at %s; the next address of %s is taken\n",
                 load->target.skipped, load->target.host);
+    if (settings->profile != NULL && !is_pop3)
+        return option_complain("--profile is for pop3:// and pop3s://");
     const char *mix = settings->mix_text != NULL ? settings->mix_text
                       : is_pop3                  ? "poll"
                                                  : "deliver";
@@ -191,8 +234,9 @@ static bool check_load(struct run_settings *settings)
 {
     char error[512];
     struct load_settings *load = &settings->load;
-    load->is_open_loop = settings->rate_text != NULL;
-    if (load->is_open_loop && !rate_parse(settings->rate_text, &load->rate, error, sizeof error))
+    load->is_open_loop = settings->rate_text != NULL || settings->profile != NULL;
+    if (settings->rate_text != NULL &&
+        !rate_parse(settings->rate_text, &load->rate, error, sizeof error))
         return option_complain("%s", error);
     if (load->connections == 0 && !load->is_open_loop)
         return option_complain("say how much: --rate 200 (sessions a second) or --connections 50");
@@ -222,6 +266,28 @@ static bool check_load(struct run_settings *settings)
         return option_complain("--pid: there is no process %llu here",
                                (unsigned long long)settings->pid);
     load->script.thinks = load->think_ns > 0;
+    return true;
+}
+
+/* A profile gives the rate of so many users, and how any rate goes over its day; a ramp is a shape
+ * of its own, and a search needs a rate that stays. */
+static bool check_rate(struct run_settings *settings)
+{
+    const struct profile *profile = settings->profile;
+    struct rate *rate = &settings->load.rate;
+    if (profile == NULL || rate->count > 1 || settings->find_text != NULL)
+        return true;
+    if (settings->rate_text == NULL) {
+        double mean = profile_mean_rate(profile, settings->load.script.users.count);
+        if (mean * (double)settings->load.length_ns / 1e9 < PROFILE_SESSIONS_MIN)
+            return option_complain("%s: so few users make %g sessions a second, hardly one in this "
+                                   "--time; write --rate N, or take more --users",
+                                   profile->name, mean);
+        snprintf(settings->profile_rate_text, sizeof settings->profile_rate_text, "%g", mean);
+        settings->rate_text = settings->profile_rate_text;
+        rate->points[0] = mean;
+    }
+    profile_rate(profile, rate->points[0], rate);
     return true;
 }
 
@@ -259,8 +325,7 @@ static bool check_find(struct run_settings *settings)
     if (percent <= 0 || percent >= 100 || *end != '=' ||
         !option_duration(end + 1, &settings->find_ns) || settings->find_ns == 0)
         return option_complain("--find: \"%s\" is no target; write p99=50ms", text);
-    if (!settings->load.is_open_loop || settings->load.rate.first < settings->load.rate.last ||
-        settings->load.rate.first > settings->load.rate.last)
+    if (settings->rate_text == NULL || settings->load.rate.count > 1)
         return option_complain("--find needs a --rate to begin with, and no ramp");
     settings->find_quantile = percent / 100;
     return true;

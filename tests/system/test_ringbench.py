@@ -110,6 +110,33 @@ class Run(RingbenchTest):
         self.assertEqual(run["sessions"], 4)
         self.assertGreater(run["steps"]["noop"]["count"], 4)
 
+    def test_profiles(self):
+        server = self.filled_server(users=50)
+        target = f"pop3://127.0.0.1:{server.port}"
+        day = ["--users", "user%d:1-50", "--profile", "isp-day", "--rate", 100, "--time", "4s"]
+        _, run = self.measure(target, *day, "--check-content")
+        self.assertGreater(run["sessions"], 250)
+        self.assertGreaterEqual(set(run["kinds"]), {"poll", "thunderbird", "outlook"})
+        night, morning = ([second["started"] for second in run["seconds"]][at] for at in (0, 1))
+        self.assertGreater(morning, 1.3 * night)
+        with open(self.path("run.json"), encoding="ascii") as file:
+            settings = json.load(file)["settings"]
+        self.assertEqual((settings["profile"], settings["rate"]), ("isp-day", "100"))
+        # What is written counts more than what the profile says.
+        _, run = self.measure(target, *day, "--mix", "noop", "--commands", 3)
+        self.assertEqual(set(run["kinds"]), {"noop"})
+        _, run = self.measure(target, "--users", "user%d:1-50", "--profile", "specmail2001", "--rate", 10, "--time", "3s")
+        self.assertEqual(set(run["kinds"]), {"poll", "drain"})
+        with open(self.path("run.json"), encoding="ascii") as file:
+            self.assertEqual(json.load(file)["settings"]["slow_percent"], 90)
+
+    def test_a_profile_gives_the_rate_of_its_users(self):
+        server = self.make_server([f"user{n}" for n in range(1, 5)])
+        _, run = self.measure(f"pop3://127.0.0.1:{server.port}", "--users", "user%d:1-100000", "--profile", "specmail2001", "--time", "2s",
+                              "--mix", "greet")
+        self.assertAlmostEqual(run["rate"], 100000 * 4 * 0.15 / 3600, places=2)
+        self.assertGreater(run["sessions"], 10)
+
     def test_think_and_slow_readers(self):
         server = self.filled_server()
         _, run = self.measure(f"pop3://127.0.0.1:{server.port}", "--mix", "all", "--connections", 4, "--time", "1s",
@@ -321,6 +348,13 @@ class Floor(RingbenchTest):
 
 
 class Fill(RingbenchTest):
+    def test_mailboxes_of_specmail2001(self):
+        said = self.ringbench("fill", "maildir", self.path("spec"), "--users", "user%d:1-300", "--profile", "specmail2001")
+        users, messages, megabytes = re.match(r"(\d+) users, (\d+) messages, ([\d.]+) MB", said).groups()
+        self.assertEqual(users, "300")
+        self.assertTrue(750 < int(messages) < 1350, said)  # 3.43 each
+        self.assertTrue(8 < float(megabytes) < 60, said)  # of 24.5 KB
+
     def test_the_same_seed_makes_the_same_mail(self):
         words = [*USERS, "--scale", "0.01", "--seed", 7]
         self.ringbench("fill", "maildir", self.path("a"), *words)
@@ -576,6 +610,12 @@ class Words(RingbenchTest):
                 (["run", target, *USERS, *PASSWORD, "--rate", "5", "--warmup", "10s"], "--warmup must be shorter"),
                 (["run", target, *USERS, *PASSWORD, "--rate", "5", "--find", "p99"], "write p99=50ms"),
                 (["run", target, *USERS, *PASSWORD, "--rate", "5", "--sources", "x"], "write 127.1.0.1-127.1.0.200"),
+                (["run", target, *USERS, *PASSWORD, "--profile", "isp-dy"], "did you mean isp-day? There are isp-day and specmail2001"),
+                (["run", target, *USERS, *PASSWORD, "--profile", "isp-day"], "write --rate N, or take more --users"),
+                (["run", target, *USERS, *PASSWORD, "--profile", "isp-day", "--find", "p99=1s"], "--find needs a --rate"),
+                (["run", "lmtp://127.0.0.1:1", *USERS, "--profile", "isp-day"], "--profile is for pop3:// and pop3s://"),
+                (["fill", "maildir", "x", *USERS, "--profile", "spec"], 'there is no "spec"'),
+                (["fill", "maildir", "x", *USERS, "--profile", "specmail2001", "--scale", "2"], "specmail2001 counts messages"),
                 (["run", target, "--usres", "x"], "run has no option --usres; did you mean --users?"),
                 (["fill", "maildir"], "fill needs a kind and a place"),
                 (["fill", "imap", "x"], '"imap" is none of maildir, mbox, native, lmtp'),
