@@ -1,6 +1,7 @@
 /* arrival: when the next session is due. */
 #include "bench/arrival.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +9,7 @@
 #define RATE_MAX 1e7
 
 static bool one_rate(const char *text, size_t length, double *out_rate);
+static double time_of_next(struct arrival *arrival);
 
 bool rate_parse(const char *text, struct rate *out_rate, char *out_error, size_t error_bytes)
 {
@@ -23,15 +25,6 @@ bool rate_parse(const char *text, struct rate *out_rate, char *out_error, size_t
         snprintf(out_error, error_bytes,
                  "--rate: \"%s\" is no rate; write 2000, 2k, or 100..2000 for a ramp", text);
     return good;
-}
-
-double rate_at(const struct rate *rate, double part)
-{
-    double at = part * (rate->count - 1);
-    uint32_t before = at > 0 ? (uint32_t)at : 0;
-    if (before + 1 >= rate->count)
-        return rate->points[rate->count - 1];
-    return rate->points[before] + (rate->points[before + 1] - rate->points[before]) * (at - before);
 }
 
 double rate_highest(const struct rate *rate)
@@ -53,10 +46,8 @@ void arrival_init(struct arrival *arrival, const struct rate *rate, bool is_pois
         .random = random_stream(seed, stream),
     };
     /* Fixed streams take turns. */
-    if (is_poisson)
-        arrival_advance(arrival);
-    else
-        arrival->next_ns = 1e9 * stream / rate->points[0];
+    arrival->area = is_poisson ? random_exponential(&arrival->random) * streams : stream;
+    arrival->next_ns = time_of_next(arrival);
 }
 
 uint64_t arrival_due_ns(const struct arrival *arrival)
@@ -66,10 +57,30 @@ uint64_t arrival_due_ns(const struct arrival *arrival)
 
 void arrival_advance(struct arrival *arrival)
 {
-    double gone = arrival->next_ns / (double)arrival->length_ns;
-    double rate = rate_at(&arrival->rate, gone) / arrival->streams;
     double distance = arrival->is_poisson ? random_exponential(&arrival->random) : 1;
-    arrival->next_ns += distance * 1e9 / rate;
+    arrival->area += distance * arrival->streams;
+    arrival->next_ns = time_of_next(arrival);
+}
+
+/* Where the rate's integral reaches `area`: a session is due for each unit of it, so that a rate
+ * which changes counts from the moment in which it does. */
+static double time_of_next(struct arrival *arrival)
+{
+    const struct rate *rate = &arrival->rate;
+    uint32_t lines = rate->count > 1 ? rate->count - 1 : 1;
+    double line_s = (double)arrival->length_ns / 1e9 / lines;
+    for (; arrival->line < lines; arrival->line++) {
+        double from = rate->points[arrival->line];
+        double rise = rate->count > 1 ? rate->points[arrival->line + 1] - from : 0;
+        double left = arrival->area - arrival->line_area;
+        double whole = (from + rise / 2) * line_s;
+        /* from t + rise t^2 / (2 line_s) = left, in the form that does not cancel. */
+        if (left < whole)
+            return 1e9 * (arrival->line * line_s +
+                          2 * left / (from + sqrt(from * from + 2 * rise * left / line_s)));
+        arrival->line_area += whole;
+    }
+    return (double)arrival->length_ns;
 }
 
 static bool one_rate(const char *text, size_t length, double *out_rate)

@@ -25,8 +25,7 @@ struct rate {
 /* Reads "2000", "2k" or "100..2000"; false with a sentence. */
 bool rate_parse(const char *text, struct rate *out_rate, char *out_error, size_t error_bytes);
 
-/* The rate when this part (0 to 1) of the run is over; the highest of all. */
-double rate_at(const struct rate *rate, double part);
+/* The highest of all points. */
 double rate_highest(const struct rate *rate);
 
 struct arrival {
@@ -35,6 +34,9 @@ struct arrival {
     bool is_poisson;
     uint64_t length_ns; /* of the run: when the last point is reached */
     double next_ns;     /* when the next one is due */
+    double area;        /* of the rate over the time before it, in sessions of all streams */
+    double line_area;   /* of that, before the line between two points on which it lies */
+    uint32_t line;
     struct random random;
 };
 

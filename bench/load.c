@@ -161,7 +161,7 @@ static bool start_session(struct load *load, uint64_t due_ns)
 static bool choose_user(struct load *load, uint64_t *out_user)
 {
     uint64_t user = random_below(&load->random, load->user_count);
-    bool is_shared = load->settings->target.protocol == TARGET_LMTP;
+    bool is_shared = load->settings->users_are_shared;
     for (uint32_t tries = 0; load->users[user].is_busy && !is_shared; tries++) {
         if (tries == USER_TRIES)
             return false;
@@ -241,8 +241,7 @@ static bool prepare(struct load *load, const struct load_start *start, char *out
     load->random = random_stream(settings->seed, 1000 + load->number);
     load->connections_max = (uint32_t)(settings->connections / load->threads +
                                        (load->number < settings->connections % load->threads));
-    /* Each thread has users of its own where there are enough. */
-    bool own = settings->script.users.count >= load->threads;
+    bool own = !settings->users_are_shared || settings->script.users.count >= load->threads;
     load->user_first = own ? load->number : 0;
     load->user_step = own ? load->threads : 1;
     load->user_count =

@@ -32,6 +32,7 @@ struct load_settings {
     struct tls_client_settings tls;
     bool is_open_loop;
     bool is_poisson;
+    bool users_are_shared; /* nobody logs in: one may have several sessions at once */
     struct rate rate;
     uint64_t connections; /* at once, of all threads */
     uint64_t length_ns, warmup_ns, timeout_ns;

@@ -26,6 +26,7 @@ static void watch(const struct run_settings *settings, struct board *board, stru
 static bool any_failed(const struct load_start *starts);
 static void add_seconds(struct board *board, struct result *result, struct ticker *ticker,
                         bool have_ended, uint64_t begun_ns);
+static uint64_t least_of(uint64_t one, uint64_t other);
 static void interrupt(int number);
 
 bool run_once(const struct run_settings *settings, struct result *out_result, char *out_error,
@@ -34,8 +35,10 @@ bool run_once(const struct run_settings *settings, struct result *out_result, ch
     int cores[THREADS_MAX];
     uint32_t core_count = cores_of(cores);
     uint64_t threads = settings->threads > 0 ? settings->threads : core_count;
-    if (threads > settings->load.connections)
-        threads = settings->load.connections;
+    threads = least_of(threads, settings->load.connections);
+    /* Each has users of its own: two would log in as the same one at once. */
+    if (!settings->load.users_are_shared)
+        threads = least_of(threads, settings->load.script.users.count);
     must(threads > 0 && threads <= THREADS_MAX);
     if (settings->load.target.tls || settings->load.script.stls)
         tls_client_library_begin();
@@ -186,6 +189,11 @@ static uint32_t cores_of(int out_cores[THREADS_MAX])
         if (CPU_ISSET((size_t)i, &set))
             out_cores[count++] = i;
     return count;
+}
+
+static uint64_t least_of(uint64_t one, uint64_t other)
+{
+    return one < other ? one : other;
 }
 
 static void interrupt(int number)

@@ -218,6 +218,7 @@ static bool check_users(struct run_settings *settings)
     if (settings->password_path != NULL && !read_password(settings))
         return false;
     bool logs_in = mix_has_stage(&settings->load.mix, STAGE_LOGIN);
+    settings->load.users_are_shared = !logs_in;
     if (settings->password == NULL && logs_in)
         return option_complain("--password or --password-file is missing");
     if (logs_in && !settings->load.is_open_loop && settings->load.connections > script->users.count)

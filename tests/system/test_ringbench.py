@@ -130,6 +130,15 @@ class Run(RingbenchTest):
         with open(self.path("run.json"), encoding="ascii") as file:
             self.assertEqual(json.load(file)["settings"]["slow_percent"], 90)
 
+    def test_fewer_users_than_threads_are_no_fault_of_the_server(self):
+        server = self.filled_server(users=1)
+        words = ("--users", "user%d:1-1", "--rate", 100, "--time", "1s", "--threads", 2)
+        _, run = self.measure(f"pop3://127.0.0.1:{server.port}", *words)
+        self.assertEqual((run["threads"], run["failed"]), (1, 0))
+        # Without a login one user may have any number of sessions.
+        _, run = self.measure(f"pop3://127.0.0.1:{server.port}", *words, "--mix", "greet")
+        self.assertEqual((run["threads"], run["failed"]), (2, 0))
+
     def test_a_profile_gives_the_rate_of_its_users(self):
         server = self.make_server([f"user{n}" for n in range(1, 5)])
         _, run = self.measure(f"pop3://127.0.0.1:{server.port}", "--users", "user%d:1-100000", "--profile", "specmail2001", "--time", "2s",

@@ -240,6 +240,38 @@ Test(bench_words, a_ramp_goes_from_its_first_to_its_last_rate)
         cr_assert_not(rate_parse(bad[i], &rate, error, sizeof error), "%s", bad[i]);
 }
 
+/* 5005 sessions lie under such a ramp; its first second alone has 50. */
+Test(bench_words, a_ramp_from_next_to_nothing_begins_at_once)
+{
+    struct rate rate;
+    struct arrival arrival;
+    cr_assert(rate_parse("0.01..1000", &rate, error, sizeof error));
+    arrival_init(&arrival, &rate, false, 10000000000U, 0, 1, 1);
+    uint32_t first = count_due(&arrival, 1000000000U);
+    cr_assert(first >= 50 && first <= 52, "%u", first);
+    uint32_t sum = first + count_due(&arrival, 10000000000U);
+    cr_assert(sum >= 5000 && sum <= 5001, "%u", sum);
+    sum = 0;
+    for (uint32_t i = 0; i < 4; i++) {
+        arrival_init(&arrival, &rate, true, 10000000000U, i, 4, 1);
+        sum += count_due(&arrival, 10000000000U);
+    }
+    cr_assert(sum > 4788 && sum < 5213, "%u", sum); /* three deviations */
+}
+
+Test(bench_words, a_rate_of_many_points_is_kept_on_each_line)
+{
+    struct rate rate = {.points = {10, 1000, 1, 1}, .count = 4};
+    struct arrival arrival;
+    arrival_init(&arrival, &rate, false, 3000000000U, 0, 1, 1);
+    static const uint32_t wanted[] = {505, 500, 1};
+    for (uint32_t i = 0; i < 3; i++) {
+        uint32_t count = count_due(&arrival, (i + 1) * 1000000000ULL);
+        cr_assert(count + 1 >= wanted[i] && count <= wanted[i] + 1, "second %u: %u", i, count);
+    }
+    cr_assert_eq(arrival_due_ns(&arrival), UINT64_MAX);
+}
+
 Test(bench_words, a_search_comes_close_to_the_border)
 {
     static const double firsts[] = {1, 100, 5000, 1e6};
