@@ -43,6 +43,7 @@ void arrival_init(struct arrival *arrival, const struct rate *rate, bool is_pois
         .streams = streams,
         .is_poisson = is_poisson,
         .length_ns = length_ns,
+        .end_ns = length_ns,
         .random = random_stream(seed, stream),
     };
     /* Fixed streams take turns. */
@@ -50,9 +51,14 @@ void arrival_init(struct arrival *arrival, const struct rate *rate, bool is_pois
     arrival->next_ns = time_of_next(arrival);
 }
 
+void arrival_end(struct arrival *arrival, uint64_t end_ns)
+{
+    arrival->end_ns = end_ns;
+}
+
 uint64_t arrival_due_ns(const struct arrival *arrival)
 {
-    return arrival->next_ns < (double)arrival->length_ns ? (uint64_t)arrival->next_ns : UINT64_MAX;
+    return arrival->next_ns < (double)arrival->end_ns ? (uint64_t)arrival->next_ns : UINT64_MAX;
 }
 
 void arrival_advance(struct arrival *arrival)

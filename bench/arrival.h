@@ -33,6 +33,7 @@ struct arrival {
     double streams;
     bool is_poisson;
     uint64_t length_ns; /* of the run: when the last point is reached */
+    uint64_t end_ns;    /* none is due from here on */
     double next_ns;     /* when the next one is due */
     double area;        /* of the rate over the time before it, in sessions of all streams */
     double line_area;   /* of that, before the line between two points on which it lies */
@@ -44,7 +45,10 @@ struct arrival {
 void arrival_init(struct arrival *arrival, const struct rate *rate, bool is_poisson,
                   uint64_t length_ns, uint32_t stream, uint32_t streams, uint64_t seed);
 
-/* When the next one is due; UINT64_MAX where that is not before the end of the run. */
+/* None is due at this time or later any more. */
+void arrival_end(struct arrival *arrival, uint64_t end_ns);
+
+/* When the next one is due; UINT64_MAX where that is not before the end. */
 uint64_t arrival_due_ns(const struct arrival *arrival);
 
 /* Goes on to the one after it. */

@@ -57,6 +57,8 @@ void link_begin(struct load *load, uint32_t kind, uint64_t user, uint64_t due_ns
     script_begin(&link->script, &settings->script, kind_at(kind),
                  load->user_first + user * load->user_step, &load->users[user].seen, load->example,
                  random_next(&load->random), link->begun_ns);
+    if (load->phase != LOAD_RUNS)
+        script_hurry(&link->script);
     wheel_add(&load->wheel, &link->timer,
               (link->begun_ns + settings->timeout_ns) / LOAD_TICK_NS + 1);
     link->socket = link_socket_connect(settings, &load->random, link->is_slow);
@@ -286,13 +288,13 @@ static void go_on(struct link *link)
         break;
     case SCRIPT_THINK:
         wait_for(link, LINK_THINKS,
-                 load->is_ending ? 0
-                                 : (uint64_t)(random_exponential(&load->random) *
-                                              (double)load->settings->think_ns));
+                 load->phase != LOAD_RUNS ? 0
+                                          : (uint64_t)(random_exponential(&load->random) *
+                                                       (double)load->settings->think_ns));
         break;
     case SCRIPT_HOLD:
         wait_for(link, LINK_HOLDS,
-                 load->is_ending ? 0
+                 load->phase != LOAD_RUNS ? 0
                  : load->settings->hold_ns > 0
                      ? load->settings->hold_ns
                      : load->begun_ns + load->settings->length_ns - load->now_ns);
@@ -430,6 +432,10 @@ static void count_session(struct link *link)
     tally->second.done++;
     tally->second.messages += script->message_count;
     histogram_record(&tally->second.latency, latency_ns);
+    double share = load_share_in_time(load, link->begun_ns);
+    tally->total.done_in_time += share;
+    tally->total.messages_in_time += share * script->message_count;
+    tally->total.octets_in_time += share * (double)script->message_octets;
     if (!counts)
         return;
     tally->total.done++;

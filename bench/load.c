@@ -16,6 +16,9 @@
 /* Sessions that begin in one turn, before those that are under way go on. */
 #define STARTS_MAX 64
 
+/* What sessions that were due get to begin behind the end: the users of some were just busy. */
+#define LATE_NS 1000000000U
+
 /* What sessions get to end by themselves when a person has had enough. */
 #define GRACE_NS 1000000000U
 
@@ -28,7 +31,9 @@ static bool start_session(struct load *load, uint64_t due_ns);
 static bool choose_user(struct load *load, uint64_t *out_user);
 static void ticked(struct op *op, int result, uint32_t flags);
 static void arrived(struct op *op, int result, uint32_t flags);
-static void end_run(struct load *load);
+static void turn_phase(struct load *load, const atomic_bool *interrupted);
+static void hurry_all(struct load *load);
+static void count_not_started(struct load *load);
 static void cut_all(struct load *load);
 static void pin(int core);
 
@@ -71,35 +76,35 @@ bool load_counts(const struct load *load, uint64_t due_ns)
     return due_ns >= load->begun_ns + load->settings->warmup_ns;
 }
 
+double load_share_in_time(const struct load *load, uint64_t begun_ns)
+{
+    uint64_t from_ns = load->begun_ns + load->settings->warmup_ns;
+    uint64_t now_ns = load_clock_ns();
+    uint64_t to_ns = load->phase == LOAD_RUNS || now_ns < load->ended_ns ? now_ns : load->ended_ns;
+    if (begun_ns >= from_ns && to_ns == now_ns)
+        return 1;
+    if (begun_ns > from_ns)
+        from_ns = begun_ns;
+    return to_ns > from_ns ? (double)(to_ns - from_ns) / (double)(now_ns - begun_ns) : 0;
+}
+
 static void run(struct load *load, const atomic_bool *interrupted)
 {
-    const struct load_settings *settings = load->settings;
-    uint64_t end_ns = load->begun_ns + settings->length_ns;
-    uint64_t last_ns = end_ns + settings->timeout_ns;
-    bool gave_up = false;
     bool was_cut = false;
     load->now_ns = load_clock_ns();
     wheel_init(&load->wheel, load->now_ns / LOAD_TICK_NS);
     ring_timeout(&load->ring, &load->tick, &tick_time);
-    while (!load->is_ending || load->open_count > 0 || load->tick.in_flight ||
+    while (load->phase != LOAD_ENDS || load->open_count > 0 || load->tick.in_flight ||
            load->arrival.in_flight) {
-        if (!load->is_ending && (load->now_ns >= end_ns || atomic_load(interrupted))) {
-            if (settings->is_open_loop)
-                start_due(load); /* what came due while this thread slept */
-            end_run(load);
-        }
-        if (!gave_up && atomic_load(interrupted)) {
-            gave_up = true;
-            last_ns = load->now_ns + GRACE_NS;
-        }
-        if (load->is_ending && !was_cut && load->now_ns >= last_ns) {
+        turn_phase(load, interrupted);
+        if (load->phase == LOAD_ENDS && !was_cut && load->now_ns >= load->last_ns) {
             was_cut = true;
-            load->is_giving_up = gave_up;
+            load->is_giving_up = atomic_load(interrupted);
             cut_all(load);
         }
-        if (!load->is_ending)
+        if (load->phase != LOAD_ENDS)
             start_due(load);
-        ring_wait(&load->ring, load->is_ending || !load->more_is_due);
+        ring_wait(&load->ring, load->phase == LOAD_ENDS || !load->more_is_due);
         load->now_ns = load_clock_ns();
         uint64_t ran_ns = load->now_ns - load->begun_ns;
         if (load->now_ns > load->begun_ns)
@@ -110,13 +115,43 @@ static void run(struct load *load, const atomic_bool *interrupted)
     tally_turn(&load->tally, (uint32_t)(ran_ns / 1000000000U) + 1, 0);
 }
 
+/* From running to clearing when the time is over; from there to the end when all that was due has
+ * begun, or had time enough to. A person who has had enough shortens either. */
+static void turn_phase(struct load *load, const atomic_bool *interrupted)
+{
+    const struct load_settings *settings = load->settings;
+    uint64_t end_ns = load->begun_ns + settings->length_ns;
+    bool is_interrupted = atomic_load(interrupted);
+    if (load->phase == LOAD_RUNS && (load->now_ns >= end_ns || is_interrupted)) {
+        load->phase = LOAD_CLEARS;
+        load->ended_ns = load->now_ns < end_ns ? load->now_ns : end_ns;
+        if (settings->is_open_loop)
+            arrival_end(&load->arrivals,
+                        load->now_ns > load->begun_ns ? load->ended_ns - load->begun_ns : 0);
+        hurry_all(load);
+        start_due(load); /* what came due while this thread slept */
+    }
+    if (load->phase == LOAD_CLEARS &&
+        (arrival_due_ns(&load->arrivals) == UINT64_MAX || is_interrupted ||
+         load->now_ns >= load->ended_ns + LATE_NS)) {
+        load->phase = LOAD_ENDS;
+        load->last_ns = load->now_ns + settings->timeout_ns;
+        count_not_started(load);
+        if (load->arrival.in_flight)
+            ring_cancel(&load->ring, &load->arrival);
+    }
+    if (is_interrupted && load->last_ns > load->now_ns + GRACE_NS)
+        load->last_ns = load->now_ns + GRACE_NS;
+}
+
 static void start_due(struct load *load)
 {
     uint64_t due_ns;
     uint32_t started = 0;
     load->more_is_due = false;
     if (!load->settings->is_open_loop) {
-        while (load->open_count + load->resting < load->connections_max &&
+        while (load->phase == LOAD_RUNS &&
+               load->open_count + load->resting < load->connections_max &&
                load->now_ns >= load->begun_ns && !load->more_is_due &&
                start_session(load, load_clock_ns()))
             load->more_is_due = ++started == STARTS_MAX;
@@ -191,7 +226,7 @@ static void ticked(struct op *op, int result, uint32_t flags)
         }
         load->slow_allowance -= bytes * (1000000000U / LOAD_TICK_NS);
     }
-    if (!load->is_ending || load->open_count > 0)
+    if (load->phase != LOAD_ENDS || load->open_count > 0)
         ring_timeout(&load->ring, &load->tick, &tick_time);
 }
 
@@ -202,25 +237,25 @@ static void arrived(struct op *op, int result, uint32_t flags)
     (void)flags;
 }
 
-/* No session starts any more; those that wait for nothing but time go on to their end. */
-static void end_run(struct load *load)
+/* Those that wait for nothing but time go on to their end. */
+static void hurry_all(struct load *load)
 {
-    load->is_ending = true;
-    if (load->arrival.in_flight)
-        ring_cancel(&load->ring, &load->arrival);
-    uint64_t now_ns = load->now_ns - load->begun_ns;
-    while (load->settings->is_open_loop && arrival_due_ns(&load->arrivals) < now_ns) {
-        if (load_counts(load, load->begun_ns + arrival_due_ns(&load->arrivals))) {
-            load->tally.total.failed++;
-            tally_fault(&load->tally.total, FAULT_NOT_STARTED,
-                        "a session was due but never began: all --users or all --connections were "
-                        "busy to the end, or the generator is too slow");
-        }
-        arrival_advance(&load->arrivals);
-    }
     for (struct link *link = load->all, *next; link != NULL; link = next) {
         next = link->next;
         link_hurry(link);
+    }
+}
+
+static void count_not_started(struct load *load)
+{
+    for (uint64_t due_ns; (due_ns = arrival_due_ns(&load->arrivals)) != UINT64_MAX;
+         arrival_advance(&load->arrivals)) {
+        if (!load_counts(load, load->begun_ns + due_ns))
+            continue;
+        load->tally.total.failed++;
+        tally_fault(&load->tally.total, FAULT_NOT_STARTED,
+                    "a session was due but never began: all --users or all --connections were "
+                    "busy to the end, or the generator is too slow");
     }
 }
 

@@ -45,6 +45,12 @@ struct load_settings {
     enum load_proxy proxy;
 };
 
+enum load_phase {
+    LOAD_RUNS,
+    LOAD_CLEARS, /* the time is over; what was due begins yet, and none waits for time any more */
+    LOAD_ENDS,   /* no session begins any more */
+};
+
 struct link;
 
 struct load_user {
@@ -67,14 +73,16 @@ struct load {
     uint64_t user_first, user_step, user_count; /* which of the run's users they are */
     struct tally tally;
     struct link *all;
+    enum load_phase phase;
     uint64_t begun_ns, now_ns; /* of the run; now */
+    uint64_t ended_ns;         /* when it stopped running */
+    uint64_t last_ns;          /* when sessions that have not ended by themselves are cut off */
     uint32_t number, threads;
     uint32_t open_count, connections_max;
     uint32_t resting;        /* places of sessions that failed; filled again with the next tick */
     uint64_t slow_allowance; /* bytes a tick, times ticks a second */
     struct __kernel_timespec arrival_time;
     bool more_is_due;  /* a session, at once */
-    bool is_ending;    /* no session starts any more */
     bool is_giving_up; /* what is cut off now is nobody's fault */
     char *plaintext;   /* INBOX_EACH_BYTES */
     struct script_out out;
@@ -103,5 +111,10 @@ uint64_t load_clock_ns(void);
 
 /* Whether a session that is due at a time counts for the totals: not while warming up. */
 bool load_counts(const struct load *load, uint64_t due_ns);
+
+/* Which share (0 to 1) of a session, from its begin to now, lies in the time that counts: neither
+ * while warming up nor behind the end. Sums of it make rates that are right for sessions of any
+ * length. */
+double load_share_in_time(const struct load *load, uint64_t begun_ns);
 
 #endif

@@ -101,9 +101,9 @@ static void write_run(struct json *json, const struct run_settings *settings,
     json_count(json, "started", total->started);
     json_count(json, "sessions", total->done);
     json_count(json, "failed", total->failed);
-    json_real(json, "sessions_per_s", (double)total->done / seconds);
+    json_real(json, "sessions_per_s", total->done_in_time / seconds);
     json_count(json, "messages", total->messages);
-    json_real(json, "messages_per_s", (double)total->messages / seconds);
+    json_real(json, "messages_per_s", total->messages_in_time / seconds);
     json_count(json, "octets", total->octets);
     json_count(json, "received_bytes", total->received_bytes);
     json_count(json, "sent_bytes", total->sent_bytes);
@@ -114,9 +114,9 @@ static void write_run(struct json *json, const struct run_settings *settings,
     if (settings->pid > 0) {
         json_real(json, "server_cpu_s", result->server_cpu_s);
         json_count(json, "server_memory_max_bytes", result->server_memory_max_bytes);
-        if (total->done > 0)
+        if (total->done_in_time > 0)
             json_real(json, "server_cpu_us_per_session",
-                      result->server_cpu_s * 1e6 / (double)total->done);
+                      result->server_cpu_s * 1e6 / total->done_in_time);
     }
     write_latency(json, "latency", &total->latency);
     json_object(json, "kinds");

@@ -16,7 +16,7 @@ void result_print(FILE *file, const struct run_settings *settings, const struct 
 {
     const struct tally_total *total = &result->total;
     double seconds = result->duration_s > 0 ? result->duration_s : 1;
-    double done = (double)total->done;
+    double done = total->done_in_time;
     fprintf(file, "%s  %s  %s%s, %.1f s%s\n", settings->target_url, settings->mix_text,
             result->rate > 0 ? "open loop, rate " : "closed loop",
             result->rate > 0 ? settings->rate_text : "", result->duration_s,
@@ -24,7 +24,7 @@ void result_print(FILE *file, const struct run_settings *settings, const struct 
     fprintf(file, "sessions   %" PRIu64 " done, %" PRIu64 " failed, %.1f/s\n", total->done,
             total->failed, done / seconds);
     fprintf(file, "messages   %" PRIu64 ", %.1f/s, %.2f MB/s\n", total->messages,
-            (double)total->messages / seconds, (double)total->octets / seconds / 1e6);
+            total->messages_in_time / seconds, total->octets_in_time / seconds / 1e6);
     if (total->handshakes > 0)
         fprintf(file, "TLS        %" PRIu64 " handshakes, %" PRIu64 " resumed\n", total->handshakes,
                 total->resumed);
@@ -77,6 +77,8 @@ static void print_faults(FILE *file, const struct tally_total *total)
     }
     if (!any)
         fprintf(file, "errors     none\n");
+    if (!any && total->done == 0)
+        fprintf(file, "NOTHING WAS MEASURED: no session has ended; take a longer --time.\n");
     if (is_wrong)
         fprintf(file, "THE SERVER IS WRONG: these figures mean nothing.\n");
 }

@@ -112,7 +112,7 @@ bool result_is_bad(const struct run_settings *settings, const struct result *res
         failed += total->faults[i];
     }
     return failed * 100 > settings->errors_allowed_percent * (failed + total->done) ||
-           (total->done == 0 && failed > 0);
+           total->done == 0;
 }
 
 /* Sleeps in the main thread; takes seconds as they become complete. */
@@ -144,10 +144,12 @@ static void watch(const struct run_settings *settings, struct board *board, stru
         uint64_t nap_ns = left_ns < 50000000U ? left_ns : 50000000U;
         nanosleep(&(struct timespec){.tv_nsec = (long)nap_ns}, NULL);
     }
-    result->duration_s = (double)(load_clock_ns() - count_ns) / 1e9;
-    result->generator_cpu_s = process_own_cpu_s() - own_s;
-    if (settings->pid > 0)
-        result->server_cpu_s = process_use_of((int)settings->pid).cpu_s - server_s;
+    if (has_begun) {
+        result->duration_s = (double)(load_clock_ns() - count_ns) / 1e9;
+        result->generator_cpu_s = process_own_cpu_s() - own_s;
+        if (settings->pid > 0)
+            result->server_cpu_s = process_use_of((int)settings->pid).cpu_s - server_s;
+    }
     add_seconds(board, result, &ticker, false, begun_ns);
     ticker_end(&ticker);
 }

@@ -57,7 +57,7 @@ bool run_once(const struct run_settings *settings, struct result *out_result, ch
               size_t error_bytes);
 void result_fini(struct result *result);
 
-/* Whether the server was wrong, or more sessions failed than allowed. */
+/* Whether the server was wrong, more sessions failed than allowed, or none was measured. */
 bool result_is_bad(const struct run_settings *settings, const struct result *result);
 
 /* The command. Returns the exit status: 0; 1 where the result is bad; 2 for wrong words. */

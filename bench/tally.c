@@ -81,6 +81,9 @@ void tally_merge(struct tally_total *total, const struct tally_total *other)
     total->sent_bytes += other->sent_bytes;
     total->handshakes += other->handshakes;
     total->resumed += other->resumed;
+    total->done_in_time += other->done_in_time;
+    total->messages_in_time += other->messages_in_time;
+    total->octets_in_time += other->octets_in_time;
     for (uint32_t i = 0; i < FAULT_KINDS; i++) {
         if (total->faults[i] == 0)
             memcpy(total->examples[i], other->examples[i], SCRIPT_EXAMPLE_BYTES);

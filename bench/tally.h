@@ -26,6 +26,7 @@ struct tally_second {
 struct tally_total {
     uint64_t started, done, failed;
     uint64_t messages, octets, received_bytes, sent_bytes, handshakes, resumed;
+    double done_in_time, messages_in_time, octets_in_time; /* load_share_in_time of them all */
     uint64_t faults[FAULT_KINDS];
     char examples[FAULT_KINDS][SCRIPT_EXAMPLE_BYTES]; /* the first one of each */
     uint64_t kinds_done[KINDS_MAX];

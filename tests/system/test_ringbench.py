@@ -250,6 +250,30 @@ class Run(RingbenchTest):
         self.assertIn(b"interrupted", text)
         self.assertEqual(process.returncode, 0, text)
 
+    def test_what_is_due_at_the_end_begins_yet(self):
+        server = self.filled_server(users=1)
+        # Ten a second of 50 ms each, and the last one is due while the one before it is under way.
+        _, run = self.measure(f"pop3://127.0.0.1:{server.port}", "--users", "user%d:1-1", "--mix", "noop", "--commands", 1,
+                              "--think", "10ms", "--rate", 30, "--arrivals", "poisson", "--time", "1s", "--seed", 3)
+        self.assertEqual(run["failed"], 0)
+        self.assertEqual(run["sessions"], run["started"])
+
+    def test_interrupted_before_anything_counts(self):
+        server = self.filled_server()
+        path = self.path("run.json")
+        process = subprocess.Popen([RINGBENCH, "run", f"pop3://127.0.0.1:{server.port}", *USERS, *PASSWORD, "--json", path,
+                                    "--connections", "2", "--time", "1h", "--warmup", "59m"], stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE)
+        self.assertIn(b"sessions/s", process.stderr.readline())
+        process.send_signal(signal.SIGINT)
+        text, _ = process.communicate(timeout=60 * PATIENCE)
+        self.assertIn(b"NOTHING WAS MEASURED", text)
+        self.assertEqual(process.returncode, 1, text)
+        with open(path, encoding="ascii") as file:
+            run = json.load(file)["runs"][0]
+        self.assertEqual((run["duration_s"], run["sessions_per_s"], run["bad"]), (0, 0, True))
+        self.ringbench("compare", path, path, status=1)
+
     def test_find(self):
         server = self.filled_server()
         text = self.ringbench("run", f"pop3://127.0.0.1:{server.port}", *USERS, *PASSWORD, "--rate", 4, "--time", "1s",
@@ -286,6 +310,13 @@ class WrongServers(RingbenchTest):
                 self.assertTrue(errors[kind]["wrong_server"])
                 self.assertRegex(errors[kind]["example"], r"^user\d: .*" + example)
                 self.assertIn("THE SERVER IS WRONG", text)
+
+    def test_a_rate_is_of_the_time_not_of_what_ends_behind_it(self):
+        # Sessions of a second each by two connections: two a second, however short one looks.
+        for more in ([], ["--time", "2500ms", "--warmup", "1900ms"]):
+            text, _, run = self.found("late", *more, status=0)
+            self.assertAlmostEqual(run["sessions_per_s"] * run["latency"]["mean"] / 1e6, 2, delta=0.3, msg=text)
+            self.assertRegex(text, r"done, 0 failed, [12]\.\d/s")
 
     def test_a_uidl_that_changes(self):
         text, errors, _ = self.found("uidl", "--mix", "uidl")

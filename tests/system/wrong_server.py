@@ -5,11 +5,12 @@ that is found, not something else.
 """
 import socketserver
 import threading
+import time
 
 MESSAGES = [b"Subject: one\r\n\r\nA line\r\n.begins with a dot\r\n", b"Subject: two\r\n\r\n" + b"x" * 3000 + b"\r\n"]
 
 WAYS = ("right", "octets", "stuffing", "uidl", "twice", "cut", "framing", "stat", "silent", "greeting",
-        "goodbye")
+        "goodbye", "late")
 
 
 class Session(socketserver.StreamRequestHandler):
@@ -31,6 +32,8 @@ class Session(socketserver.StreamRequestHandler):
             command = words[0].upper() if words else b""
             sizes = [len(message) for message in MESSAGES]
             if command == b"STAT":
+                if way == "late":
+                    time.sleep(1)
                 self.say(b"+OK %d %d\r\n" % (len(sizes), sum(sizes) + (way == "stat")))
             elif command == b"LIST":
                 self.lines(b"%d %d" % item for item in enumerate(sizes, 1))
