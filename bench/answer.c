@@ -23,6 +23,7 @@ void answer_begin(struct answer *answer, enum answer_form form)
     answer->fault = FAULT_NONE;
     answer->held_bytes = 0;
     answer->head_bytes = 0;
+    answer->lines = 0;
     answer->octets = 0;
 }
 
@@ -83,7 +84,8 @@ static enum answer_result judge_reply(struct answer *answer)
     const char *line = answer->line;
     bool good = answer->head_bytes >= 3 && line[0] >= '2' && line[0] <= '5' && line[1] >= '0' &&
                 line[1] <= '9' && line[2] >= '0' && line[2] <= '9';
-    if (!good || (answer->head_bytes > 3 && line[3] != ' ' && line[3] != '-'))
+    if (!good || ++answer->lines > ANSWER_LINES_MAX ||
+        (answer->head_bytes > 3 && line[3] != ' ' && line[3] != '-'))
         return wrong(answer, FAULT_FRAMING);
     answer->is_positive = line[0] < '4';
     return answer->head_bytes > 3 && line[3] == '-' ? ANSWER_MORE : ANSWER_DONE;
@@ -94,10 +96,11 @@ static enum answer_result take_row(struct answer *answer, struct span *input)
     enum answer_result result = take_line(answer, input, &answer->row);
     if (result != ANSWER_DONE)
         return result;
+    if (answer->row.length == 1 && answer->row.bytes[0] == '.')
+        return ANSWER_DONE;
+    answer->lines++;
     if (answer->row.length == 0 || answer->row.bytes[0] != '.')
         return ANSWER_ROW;
-    if (answer->row.length == 1)
-        return ANSWER_DONE;
     if (answer->row.bytes[1] != '.')
         return wrong(answer, FAULT_STUFFING);
     answer->row.bytes++;

@@ -14,6 +14,9 @@
 /* A line of an answer, with CRLF (RFC 1939 section 3). */
 #define ANSWER_LINE_MAX 512
 
+/* Lines of a reply, or rows of CAPA: far more than any server has to say. */
+#define ANSWER_LINES_MAX 1000
+
 enum answer_form {
     ANSWER_LINE,    /* +OK or -ERR */
     ANSWER_ASKS,    /* the same, or "+ " and more of a SASL exchange (RFC 5034) */
@@ -48,6 +51,7 @@ struct answer {
     uint16_t held_bytes; /* in `line`: the begin of a line whose end has not come */
     uint16_t head_bytes; /* in `line`: the first line, or the last of a reply, without its end; 0
                           * once a row was put together in its place */
+    uint32_t lines;      /* of a reply, or rows of a listing, so far */
     uint64_t octets;     /* of a message so far: without stuffing and without the end */
     struct span row;     /* borrowed until the next call, from the input or from `line` */
     char line[ANSWER_LINE_MAX];

@@ -20,6 +20,7 @@ static const struct {
     [FAULT_OCTETS] = {"octets", "a message is not as long as LIST says", true},
     [FAULT_UIDL_REPEATS] = {"uidl-repeats", "two messages with one UIDL", true},
     [FAULT_UIDL_CHANGED] = {"uidl-changed", "a UIDL of the last session has changed", true},
+    [FAULT_NOT_DELETED] = {"not-deleted", "a message that was deleted is there again", true},
     [FAULT_CONTENT] = {"content", "a message is not what it was made as", true},
 };
 

@@ -24,6 +24,7 @@ enum fault {
     FAULT_OCTETS,       /* a message is not as long as LIST says */
     FAULT_UIDL_REPEATS, /* two messages have the same UIDL */
     FAULT_UIDL_CHANGED, /* a message of the last session has another UIDL now */
+    FAULT_NOT_DELETED,  /* a message that was deleted is there again */
     FAULT_CONTENT,      /* a message of ringbench fill has other bytes than it was made with */
 };
 #define FAULT_KINDS (FAULT_CONTENT + 1)

@@ -3,6 +3,7 @@
 
 #include "bench/link_send.h"
 #include "bench/link_socket.h"
+#include "bench/link_tls.h"
 #include "proto/must.h"
 
 #include <errno.h>
@@ -10,8 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#define RECORD_BYTES 16384
 
 /* What a server gets to close after QUIT before we do. */
 #define CLOSE_NS 2000000000U
@@ -22,9 +21,7 @@ static void take(struct link *link, struct span bytes);
 static void take_encrypted(struct link *link, struct span bytes);
 static bool take_plain(struct link *link, struct span bytes);
 static void go_on(struct link *link);
-static bool begin_tls(struct link *link);
-static void transmit(struct link *link);
-static void encrypt_tail(struct link *link);
+static void begin_tls(struct link *link);
 static void ended(struct link *link, int error);
 static void finish(struct link *link);
 static void settle(struct link *link);
@@ -75,8 +72,8 @@ void link_begin(struct load *load, uint32_t kind, uint64_t user, uint64_t due_ns
         size_t count = link_socket_proxy(settings, &load->random, header);
         link_send(link, header, count, (struct span){NULL, 0});
     }
-    if (settings->target.tls && begin_tls(link))
-        transmit(link);
+    if (settings->target.tls)
+        begin_tls(link);
 }
 
 void link_timeout(struct link *link)
@@ -195,18 +192,9 @@ static void take_encrypted(struct link *link, struct span bytes)
 {
     struct tls_client *tls = link->tls;
     struct load *load = link->load;
-    tls->input = bytes;
-    if (tls->state == TLS_CLIENT_SHAKES) {
-        tls_client_shake(tls);
-        if (tls->state == TLS_CLIENT_OPEN && load_counts(load, link->due_ns)) {
-            histogram_record(&load->tally.total.steps[STEP_TLS], load->now_ns - link->tls_ns);
-            load->tally.total.handshakes++;
-            load->tally.total.resumed += tls_client_is_resumed(tls);
-        }
-        if (tls->state == TLS_CLIENT_OPEN && !load->settings->target.tls) {
-            script_tls_began(&link->script);
-            go_on(link);
-        }
+    if (link_tls_take(link, bytes) && !load->settings->target.tls) {
+        script_tls_began(&link->script);
+        go_on(link);
     }
     size_t count;
     while (!link->is_over && (count = tls_client_read(tls, load->plaintext, INBOX_EACH_BYTES)) > 0)
@@ -219,9 +207,11 @@ static void take_encrypted(struct link *link, struct span bytes)
         finish(link);
         return;
     }
-    if (!link->is_over)
-        go_on(link);
-    else
+    go_on(link);
+    /* close_notify: the server says no more, whether it closes the connection or not. */
+    if (!link->is_over && tls->peer_ended)
+        ended(link, 0);
+    if (link->is_over)
         load->tls->out_bytes = 0;
 }
 
@@ -260,22 +250,19 @@ static void go_on(struct link *link)
     if (link->is_over)
         return;
     if (link->tls != NULL && link->tls->state == TLS_CLIENT_SHAKES) {
-        transmit(link);
+        link_tls_transmit(link);
         return;
     }
     /* What the socket has not taken yet comes first. */
-    encrypt_tail(link);
+    if (link->tls != NULL)
+        link_tls_say_rest(link);
     if (link_send_is_behind(link) || link->is_over)
         return;
     out->count = 0;
     out->tail = (struct span){NULL, 0};
     enum script_wish wish = script_say(&link->script, out, load->now_ns);
     if (link->tls != NULL) {
-        if (out->count > 0)
-            (void)tls_client_write(link->tls, out->bytes, out->count);
-        transmit(link);
-        link->plain_tail = out->tail;
-        encrypt_tail(link);
+        link_tls_say(link, out->bytes, out->count, out->tail);
     } else if (out->count > 0 || out->tail.length > 0) {
         link_send(link, out->bytes, out->count, out->tail);
     }
@@ -300,8 +287,7 @@ static void go_on(struct link *link)
                      : load->begun_ns + load->settings->length_ns - load->now_ns);
         break;
     case SCRIPT_TLS:
-        if (begin_tls(link))
-            transmit(link);
+        begin_tls(link);
         break;
     case SCRIPT_END:
         finish(link);
@@ -309,40 +295,12 @@ static void go_on(struct link *link)
     }
 }
 
-static bool begin_tls(struct link *link)
+static void begin_tls(struct link *link)
 {
-    link->tls_ns = load_clock_ns();
-    link->tls = malloc(sizeof *link->tls);
-    if (link->tls != NULL && tls_client_init(link->tls, link->load->tls))
-        return true;
-    free(link->tls);
-    link->tls = NULL;
+    if (link_tls_begin(link))
+        return;
     script_fail(&link->script, FAULT_TLS, "no memory for TLS");
     finish(link);
-    return false;
-}
-
-/* Sends what TLS has put into the thread's buffer. */
-static void transmit(struct link *link)
-{
-    struct tls_client_context *context = link->load->tls;
-    if (context->out_bytes > 0)
-        link_send(link, context->out, context->out_bytes, (struct span){NULL, 0});
-    context->out_bytes = 0;
-}
-
-/* As much of a message as the socket takes just now. */
-static void encrypt_tail(struct link *link)
-{
-    struct span *tail = &link->plain_tail;
-    while (tail->length > 0 && !link_send_is_behind(link)) {
-        const size_t count = tail->length < RECORD_BYTES ? tail->length : RECORD_BYTES;
-        const bool good = tls_client_write(link->tls, tail->bytes, count);
-        transmit(link);
-        /* Where it is broken off, whoever reads next sees it. */
-        *tail = good ? (struct span){tail->bytes + count, tail->length - count}
-                     : (struct span){NULL, 0};
-    }
 }
 
 /* The server has closed, or the connection is broken. */

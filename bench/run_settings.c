@@ -67,6 +67,8 @@ static const struct option options[] = {
      "LMTP: of each message (as people send them)"},
     {"--check-content", NULL, OPTION_FLAG, IN(load.script.check_content),
      "also check the bytes of messages that ringbench made"},
+    {"--check-deletes", NULL, OPTION_FLAG, IN(load.script.check_deletes),
+     "also check that what was deleted does not come again"},
     {"--pid", "PID", OPTION_COUNT, IN(pid), "of a local server: watch its CPU and memory"},
     {"--threads", "N", OPTION_COUNT, IN(threads), "of the generator (one for each core)"},
     {"--seed", "N", OPTION_COUNT, IN(load.seed), "of all that is drawn (1)"},

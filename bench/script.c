@@ -55,7 +55,8 @@ enum script_result script_take(struct script *script, struct span *input)
             content_take(&script->content, (struct span){before, (size_t)(input->bytes - before)});
         switch (result) {
         case ANSWER_MORE:
-            return SCRIPT_MORE;
+            return is_lmtp(script) || script_pop3_goes_on(script, asked) ? SCRIPT_MORE
+                                                                         : SCRIPT_FAILED;
         case ANSWER_HEAD:
             break;
         case ANSWER_ROW:
@@ -171,10 +172,12 @@ void script_end(struct script *script)
         drains = drains || script->kind->stages[i] == STAGE_DRAIN;
     bool is_whole =
         script->stage == STAGE_END && script->queue_count == 0 && script->fault == FAULT_NONE;
-    if (script->listing.uidl_count > 0 && is_whole)
+    if (script->has_uidls && is_whole)
         seen_keep(script->seen, &script->listing, drains);
     else if (drains && !is_whole)
         seen_forget(script->seen);
+    else if (script->has_stat)
+        seen_shrink(script->seen, script->listing.stat_count);
     listing_fini(&script->listing);
 }
 

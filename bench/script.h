@@ -56,6 +56,7 @@ struct script_settings {
     bool stls;                  /* LMTP: STARTTLS */
     bool thinks;                /* before each command after the login */
     bool check_content;         /* of messages that ringbench made */
+    bool check_deletes;         /* that what was deleted does not come again */
     uint64_t commands;          /* of a session of the kinds noop and retr */
     uint64_t messages;          /* of a session of the kind deliver */
     const struct span *letters; /* in wire form, with the end; LMTP */
@@ -89,8 +90,9 @@ struct script {
     uint8_t stage_index; /* of the kind's next stage */
     uint8_t part;        /* within a stage of several commands */
     bool is_encrypted, is_logged_in, has_thought, is_hurried, is_content_judged;
-    uint32_t number;  /* of the message that comes next */
-    uint64_t repeats; /* done of NOOP, RETR or deliveries */
+    bool has_stat, has_uidls; /* this session has asked for them */
+    uint32_t number;          /* of the message that comes next */
+    uint64_t repeats;         /* done of NOOP, RETR or deliveries */
     struct seen_cursor cursor;
     uint32_t queue_begin, queue_count;
     uint64_t message_octets;                /* of all that RETR and TOP brought */

@@ -23,6 +23,9 @@ bool script_login_timestamp(struct script *script);
 bool script_pop3_judge(struct script *script, const struct script_asked *asked);
 bool script_lmtp_judge(struct script *script, const struct script_asked *asked);
 
+/* An answer that has not come to its end yet; false after script_fail where it never should. */
+bool script_pop3_goes_on(struct script *script, const struct script_asked *asked);
+
 /* One row of LIST, UIDL or CAPA; false after script_fail. */
 bool script_pop3_row(struct script *script, const struct script_asked *asked);
 

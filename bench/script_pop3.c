@@ -11,6 +11,9 @@
 
 #define UIDL_MAX 70
 
+/* The empty line that TOP puts behind a header without one. */
+#define TOP_MORE_OCTETS 2
+
 static enum script_wish bodies(struct script *script, struct script_out *out, uint64_t now_ns);
 static void go_round(struct script *script);
 static bool judge_stat(struct script *script);
@@ -130,16 +133,34 @@ bool script_pop3_judge(struct script *script, const struct script_asked *asked)
     return true;
 }
 
+bool script_pop3_goes_on(struct script *script, const struct script_asked *asked)
+{
+    if (asked->step != STEP_RETR && asked->step != STEP_TOP)
+        return true;
+    uint64_t listed = script->listing.octets[asked->number - 1];
+    uint64_t more = asked->step == STEP_TOP ? TOP_MORE_OCTETS : 0;
+    if (script->answer.octets <= listed || script->answer.octets - listed <= more)
+        return true;
+    script_fail(script, FAULT_OCTETS, "%s %u has brought more than the %" PRIu64 " octets of LIST",
+                asked->step == STEP_TOP ? "TOP" : "RETR", asked->number, listed);
+    return false;
+}
+
 bool script_pop3_row(struct script *script, const struct script_asked *asked)
 {
     struct span row = script->answer.row;
     struct span shown = {row.bytes, row.length < 100 ? row.length : 100};
     uint64_t number = 0, octets = 0;
     bool good = true;
-    if (asked->step == STEP_LIST) {
+    if (asked->step == STEP_CAPA) {
+        good = script->answer.lines <= ANSWER_LINES_MAX;
+    } else if (script->answer.lines > script->listing.stat_count) {
+        return judge_count(script, asked->step == STEP_LIST ? "LIST" : "UIDL",
+                           script->answer.lines);
+    } else if (asked->step == STEP_LIST) {
         good = two_numbers(&row, &number, &octets) && number == script->listing.list_count + 1 &&
                listing_add_octets(&script->listing, octets);
-    } else if (asked->step == STEP_UIDL) {
+    } else {
         good = span_number(span_take_word(&row), &number) &&
                number == script->listing.uidl_count + 1 && row.length > 0 && row.length <= UIDL_MAX;
         for (size_t i = 0; good && i < row.length; i++)
@@ -147,10 +168,11 @@ bool script_pop3_row(struct script *script, const struct script_asked *asked)
         good = good && listing_add_uidl(&script->listing, row);
     }
     if (!good)
-        script_fail(script, FAULT_LISTING, "row %u of %s is \"%.*s\"",
-                    1 + (asked->step == STEP_LIST ? script->listing.list_count
-                                                  : script->listing.uidl_count),
-                    asked->step == STEP_LIST ? "LIST" : "UIDL", (int)shown.length, shown.bytes);
+        script_fail(script, FAULT_LISTING, "row %u of %s is \"%.*s\"", script->answer.lines,
+                    asked->step == STEP_LIST   ? "LIST"
+                    : asked->step == STEP_UIDL ? "UIDL"
+                                               : "CAPA",
+                    (int)shown.length, shown.bytes);
     return good;
 }
 
@@ -239,6 +261,7 @@ static bool judge_stat(struct script *script)
     if (!two_numbers(&rest, &count, &script->listing.stat_octets) || count > LISTING_MESSAGES_MAX)
         return script_refused(script, &script->answered, FAULT_LISTING);
     script->listing.stat_count = (uint32_t)count;
+    script->has_stat = true;
     return true;
 }
 
@@ -275,6 +298,13 @@ static bool judge_uidl(struct script *script)
     if (listing_uidl_repeats(&script->listing, &number)) {
         script_fail(script, FAULT_UIDL_REPEATS, "message %u has the UIDL of another one before it",
                     number);
+        return false;
+    }
+    script->has_uidls = true;
+    if (script->settings->check_deletes && seen_comes_again(script->seen, &script->listing)) {
+        script_fail(script, FAULT_NOT_DELETED,
+                    "some of the %u messages that the last session deleted are there again",
+                    script->seen->count);
         return false;
     }
     if (seen_has_changed(script->seen, &script->listing)) {

@@ -7,6 +7,8 @@
 /* With so many strangers in a row, the rest is taken for new without a look. */
 #define MISSES_MAX 1000
 
+static bool walk(const struct seen *seen, const struct listing *listing, uint32_t index,
+                 struct seen_cursor *cursor);
 static bool reserve(struct listing *listing, uint32_t count);
 static uint64_t hash_of(struct span text);
 
@@ -24,7 +26,7 @@ void listing_fini(struct listing *listing)
 
 bool listing_add_octets(struct listing *listing, uint64_t octets)
 {
-    if (!reserve(listing, listing->list_count + 1))
+    if (octets > UINT64_MAX - listing->list_octets || !reserve(listing, listing->list_count + 1))
         return false;
     listing->octets[listing->list_count++] = octets;
     listing->list_octets += octets;
@@ -64,6 +66,59 @@ bool listing_uidl_repeats(const struct listing *listing, uint32_t *out_number)
 bool seen_has(const struct seen *seen, const struct listing *listing, uint32_t index,
               struct seen_cursor *cursor)
 {
+    return !seen->are_gone && walk(seen, listing, index, cursor);
+}
+
+bool seen_has_changed(const struct seen *seen, const struct listing *listing)
+{
+    if (!seen->is_known || seen->are_gone || listing->uidl_count < seen->count)
+        return false;
+    struct seen_cursor cursor = {0};
+    for (uint32_t i = 0; i < listing->uidl_count; i++)
+        (void)walk(seen, listing, i, &cursor);
+    return cursor.found < seen->count;
+}
+
+bool seen_comes_again(const struct seen *seen, const struct listing *listing)
+{
+    struct seen_cursor cursor = {0};
+    for (uint32_t i = 0; seen->are_gone && i < listing->uidl_count; i++)
+        if (walk(seen, listing, i, &cursor))
+            return true;
+    return false;
+}
+
+void seen_shrink(struct seen *seen, uint32_t count)
+{
+    if (!seen->are_gone && count < seen->count)
+        seen_forget(seen);
+}
+
+void seen_keep(struct seen *seen, const struct listing *listing, bool drained)
+{
+    uint32_t count = listing->uidl_count;
+    if (count != seen->count) {
+        free(seen->uidls);
+        seen->uidls = count > 0 ? malloc(count * sizeof *seen->uidls) : NULL;
+    }
+    seen->is_known = count == 0 || seen->uidls != NULL;
+    seen->are_gone = drained && seen->is_known;
+    seen->count = seen->is_known ? count : 0;
+    if (seen->count > 0)
+        memcpy(seen->uidls, listing->uidls, seen->count * sizeof *seen->uidls);
+}
+
+void seen_forget(struct seen *seen)
+{
+    free(seen->uidls);
+    *seen = (struct seen){0};
+}
+
+/* Messages stand in the same order as last time, so that each is looked for behind the one before.
+ */
+static bool walk(const struct seen *seen, const struct listing *listing, uint32_t index,
+                 struct seen_cursor *cursor)
+{
     if (!seen->is_known || cursor->misses >= MISSES_MAX)
         return false;
     uint32_t at = cursor->next;
@@ -77,35 +132,6 @@ bool seen_has(const struct seen *seen, const struct listing *listing, uint32_t i
     cursor->found++;
     cursor->misses = 0;
     return true;
-}
-
-bool seen_has_changed(const struct seen *seen, const struct listing *listing)
-{
-    if (!seen->is_known || listing->uidl_count < seen->count)
-        return false;
-    struct seen_cursor cursor = {0};
-    for (uint32_t i = 0; i < listing->uidl_count; i++)
-        (void)seen_has(seen, listing, i, &cursor);
-    return cursor.found < seen->count;
-}
-
-void seen_keep(struct seen *seen, const struct listing *listing, bool drained)
-{
-    uint32_t count = drained ? 0 : listing->uidl_count;
-    if (count != seen->count) {
-        free(seen->uidls);
-        seen->uidls = count > 0 ? malloc(count * sizeof *seen->uidls) : NULL;
-    }
-    seen->is_known = count == 0 || seen->uidls != NULL;
-    seen->count = seen->is_known ? count : 0;
-    if (seen->count > 0)
-        memcpy(seen->uidls, listing->uidls, seen->count * sizeof *seen->uidls);
-}
-
-void seen_forget(struct seen *seen)
-{
-    free(seen->uidls);
-    *seen = (struct seen){0};
 }
 
 static bool reserve(struct listing *listing, uint32_t count)

@@ -23,6 +23,7 @@ struct listing {
 
 struct seen {
     bool is_known; /* a session has ended well and nothing has been in doubt since */
+    bool are_gone; /* it has deleted these: nothing is there, and none of them may come again */
     uint32_t count;
     uint64_t *uidls;
 };
@@ -30,7 +31,7 @@ struct seen {
 void listing_init(struct listing *listing);
 void listing_fini(struct listing *listing);
 
-/* Appends a row of LIST or UIDL; false where there is no memory for it. */
+/* Appends a row of LIST or UIDL; false where there is no memory for it, or no such sum. */
 bool listing_add_octets(struct listing *listing, uint64_t octets);
 bool listing_add_uidl(struct listing *listing, struct span uidl);
 
@@ -52,7 +53,14 @@ bool seen_has(const struct seen *seen, const struct listing *listing, uint32_t i
  * changed. Costs a walk. */
 bool seen_has_changed(const struct seen *seen, const struct listing *listing);
 
-/* A session has ended well: keeps the listing's UIDLs, or none where it removed all. */
+/* Whether a message that was deleted is there again: it was not deleted, or its UIDL is used again,
+ * which RFC 1939 section 7 forbids as well. Costs a walk. */
+bool seen_comes_again(const struct seen *seen, const struct listing *listing);
+
+/* A session has seen that fewer messages are there: somebody else has removed some. */
+void seen_shrink(struct seen *seen, uint32_t count);
+
+/* A session has ended well: keeps the listing's UIDLs; `drained` where it removed them all. */
 void seen_keep(struct seen *seen, const struct listing *listing, bool drained);
 
 /* Nothing is certain any more. */

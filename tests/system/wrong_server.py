@@ -10,7 +10,7 @@ import time
 MESSAGES = [b"Subject: one\r\n\r\nA line\r\n.begins with a dot\r\n", b"Subject: two\r\n\r\n" + b"x" * 3000 + b"\r\n"]
 
 WAYS = ("right", "octets", "stuffing", "uidl", "twice", "cut", "framing", "stat", "silent", "greeting",
-        "goodbye", "late")
+        "goodbye", "late", "endless", "capable")
 
 
 class Session(socketserver.StreamRequestHandler):
@@ -44,6 +44,8 @@ class Session(socketserver.StreamRequestHandler):
                 self.retrieve(MESSAGES[int(words[1]) - 1], way)
                 if way == "cut":
                     return
+            elif command == b"CAPA":
+                self.lines([b"X"] * (1000000 if way == "capable" else 1))
             elif command == b"NOOP" and way == "silent":
                 continue
             elif command == b"QUIT":
@@ -61,7 +63,10 @@ class Session(socketserver.StreamRequestHandler):
         elif way == "cut":
             self.say(b"+OK\r\n" + body[:10])
             return
-        self.say(b"+OK\r\n" + body + b".\r\n")
+        self.say(b"+OK\r\n" + body)
+        while way == "endless":
+            self.say(b"and on\r\n")
+        self.say(b".\r\n")
 
 
 class Delivery(socketserver.StreamRequestHandler):

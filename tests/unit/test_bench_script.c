@@ -213,7 +213,49 @@ Test(bench_script, drain_deletes_and_forgets)
     exchange("+OK\r\n\r\n.\r\n", "DELE 1\r\n");
     exchange("+OK\r\n", "QUIT\r\n");
     expect_end("+OK\r\n");
-    cr_assert(seen.is_known && seen.count == 0);
+    cr_assert(seen.is_known && seen.are_gone && seen.count == 1);
+}
+
+/* A session of the kind uidl that finds the user's messages so. */
+static void look(const char *stat, const char *uidl)
+{
+    begin("uidl");
+    log_in("STAT\r\n");
+    exchange(stat, "UIDL\r\n");
+    exchange(uidl, "QUIT\r\n");
+    expect_end("+OK\r\n");
+}
+
+Test(bench_script, what_was_deleted_may_not_come_again)
+{
+    uint64_t gone[] = {1, 2};
+    struct listing listing = {.uidl_count = 2, .uidls = gone};
+    settings.check_deletes = true;
+    look("+OK 3 9\r\n", "+OK\r\n1 a\r\n2 b\r\n3 c\r\n.\r\n");
+    seen.are_gone = true; /* as after a session of the kind drain */
+    look("+OK 0 0\r\n", "+OK\r\n.\r\n");
+    seen_keep(&seen, &listing, true);
+    look("+OK 1 3\r\n", "+OK\r\n1 d\r\n.\r\n");
+    seen.are_gone = true;
+    begin("uidl");
+    log_in("STAT\r\n");
+    exchange("+OK 2 6\r\n", "UIDL\r\n");
+    expect_fault("+OK\r\n1 e\r\n2 d\r\n.\r\n", FAULT_NOT_DELETED, "deleted are there again");
+    settings.check_deletes = false;
+    look("+OK 2 6\r\n", "+OK\r\n1 e\r\n2 d\r\n.\r\n");
+}
+
+Test(bench_script, a_maildrop_that_others_emptied_may_fill_again)
+{
+    look("+OK 2 6\r\n", "+OK\r\n1 a\r\n2 b\r\n.\r\n");
+    look("+OK 0 0\r\n", "+OK\r\n.\r\n");
+    look("+OK 2 6\r\n", "+OK\r\n1 c\r\n2 d\r\n.\r\n");
+    begin("poll"); /* also where only the count was seen to shrink */
+    log_in("STAT\r\n");
+    exchange("+OK 1 3\r\n", "QUIT\r\n");
+    expect_end("+OK\r\n");
+    look("+OK 2 6\r\n", "+OK\r\n1 e\r\n2 f\r\n.\r\n");
+    cr_assert(seen.is_known && seen.count == 2);
 }
 
 Test(bench_script, pipelining_says_all_that_it_can)
@@ -372,6 +414,52 @@ Test(bench_script, octets_that_are_not_those_of_list)
 {
     fetch_up_to("+OK 1 10\r\n", "+OK\r\n1 10\r\n.\r\n", "+OK\r\n1 a\r\n.\r\n", "RETR 1\r\n");
     expect_fault("+OK\r\n0123456\r\n.\r\n", FAULT_OCTETS, "RETR 1 brought 9 octets, LIST says 10");
+}
+
+Test(bench_script, answers_without_an_end)
+{
+    fetch_up_to("+OK 1 10\r\n", "+OK\r\n1 10\r\n.\r\n", "+OK\r\n1 a\r\n.\r\n", "RETR 1\r\n");
+    cr_assert_eq(hear("+OK\r\n0123456789"), SCRIPT_MORE);
+    script_end(&script);
+    fetch_up_to("+OK 1 10\r\n", "+OK\r\n1 10\r\n.\r\n", "+OK\r\n1 a\r\n.\r\n", "RETR 1\r\n");
+    expect_fault("+OK\r\n01234567890", FAULT_OCTETS,
+                 "RETR 1 has brought more than the 10 octets of");
+    begin("top");
+    log_in("STAT\r\n");
+    exchange("+OK 1 3\r\n", "LIST\r\n");
+    exchange("+OK\r\n1 3\r\n.\r\n", "UIDL\r\n");
+    exchange("+OK\r\n1 a\r\n.\r\n", "TOP 1 0\r\n");
+    expect_fault("+OK\r\na\r\n\r\nmore", FAULT_OCTETS,
+                 "TOP 1 has brought more than the 3 octets of");
+    begin("list");
+    log_in("STAT\r\n");
+    exchange("+OK 1 3\r\n", "LIST\r\n");
+    expect_fault("+OK\r\n1 3\r\n2 0\r\n3 0\r\n", FAULT_LISTING, "LIST has 2 messages, STAT says 1");
+    begin("outlook");
+    exchange("+OK\r\n", "CAPA\r\n");
+    cr_assert_neq(hear("+OK\r\n"), SCRIPT_FAILED);
+    for (int i = 0; i < ANSWER_LINES_MAX; i++)
+        cr_assert_neq(hear("X\r\n"), SCRIPT_FAILED, "%d: %s", i, example);
+    expect_fault("X\r\n", FAULT_LISTING, "row 1001 of CAPA is \"X\"");
+    begin("deliver");
+    exchange("220 here\r\n", "LHLO ringbench.example\r\n");
+    for (int i = 0; i < ANSWER_LINES_MAX; i++)
+        cr_assert_neq(hear("250-X\r\n"), SCRIPT_FAILED, "%d: %s", i, example);
+    expect_fault("250-X\r\n", FAULT_FRAMING, "LHLO was answered");
+}
+
+Test(bench_script, sizes_whose_sum_is_none)
+{
+    begin("list");
+    log_in("STAT\r\n");
+    exchange("+OK 2 8\r\n", "LIST\r\n");
+    expect_fault("+OK\r\n1 9223372036854775807\r\n2 9223372036854775807\r\n.\r\n", FAULT_LISTING,
+                 "LIST has 18446744073709551614 octets in all");
+    begin("list");
+    log_in("STAT\r\n");
+    exchange("+OK 3 8\r\n", "LIST\r\n");
+    expect_fault("+OK\r\n1 9223372036854775807\r\n2 9223372036854775807\r\n3 10\r\n", FAULT_LISTING,
+                 "row 3 of LIST is \"3 10\"");
 }
 
 Test(bench_script, bytes_that_nobody_asked_for)
