@@ -6,15 +6,14 @@
  */
 #include "bench/command.h"
 
-#include "bench/json.h"
 #include "bench/option.h"
+#include "bench/result.h"
 #include "bench/statistics.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define RUNS_MAX       1000
-#define FILE_BYTES_MAX (256U << 20)
+#define RUNS_MAX REPEAT_MAX
 
 struct compare_settings {
     uint64_t tolerance_percent;
@@ -22,8 +21,8 @@ struct compare_settings {
 
 static const struct option options[] = {
     {"--tolerance", "PERCENT", OPTION_COUNT, offsetof(struct compare_settings, tolerance_percent),
-     "a difference below this is none (5)"},
-    {NULL, NULL, OPTION_FLAG, 0, NULL},
+     .help = "a difference below this is none (5)", .least = 0, .most = 1000},
+    {.name = NULL},
 };
 
 static const struct metric {
@@ -82,24 +81,11 @@ int compare_command(char *const *words)
 
 static struct json_value *load(const char *path)
 {
-    char error[256];
+    char *text;
     size_t bytes;
-    char *text = json_load(path, FILE_BYTES_MAX, &bytes, error, sizeof error);
-    if (text == NULL) {
-        option_complain("%s", error);
-        return NULL;
-    }
-    struct json_value *value = json_read((struct span){text, bytes}, error, sizeof error);
+    struct json_value *value = result_read(path, &text, &bytes);
     free(text);
-    const struct json_value *runs = json_member(value, "runs");
-    if (value == NULL)
-        option_complain("%s: %s", path, error);
-    else if (json_member_number(value, "ringbench", 0) != 1 || runs == NULL || runs->first == NULL)
-        option_complain("%s has no measurements of ringbench run --json", path);
-    else
-        return value;
-    json_free(&value);
-    return NULL;
+    return value;
 }
 
 static uint32_t values_of(const struct json_value *file, const struct metric *metric,
@@ -117,14 +103,15 @@ static uint32_t values_of(const struct json_value *file, const struct metric *me
     return count;
 }
 
-/* A measurement with failures beyond what was allowed is no measurement. */
+/* A measurement with failures beyond what was allowed, or without a session, is none. */
 static bool is_bad(const struct json_value *file, const char *path)
 {
     const struct json_value *run = json_member(file, "runs")->first;
     for (; run != NULL; run = run->next) {
         const struct json_value *bad = json_member(run, "bad");
-        if (bad == NULL || bad->type != JSON_BOOL || bad->boolean) {
-            printf("%s holds a measurement in which sessions failed\n", path);
+        if (bad == NULL || bad->type != JSON_BOOL || bad->boolean ||
+            json_member_number(run, "sessions", 0) == 0) {
+            printf("%s holds a measurement that failed, or has no session\n", path);
             return true;
         }
     }

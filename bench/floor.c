@@ -36,14 +36,16 @@ struct floor_settings {
 
 static const struct option options[] = {
     {"--messages", "N", OPTION_COUNT, offsetof(struct floor_settings, messages),
-     "in the mailbox (10)"},
+     .help = "in the mailbox (10)", .least = 0, .most = 1000000},
     {"--message-bytes", "BYTES", OPTION_BYTES, offsetof(struct floor_settings, message_bytes),
-     "of each (10k)"},
+     .help = "of each (10k)", .least = 1, .most = 100U << 20},
     {"--address", "ADDRESS", OPTION_TEXT, offsetof(struct floor_settings, address),
-     "to listen on (127.0.0.1)"},
-    {"--threads", "N", OPTION_COUNT, offsetof(struct floor_settings, threads), "(1)"},
-    {"--seed", "N", OPTION_COUNT, offsetof(struct floor_settings, seed), "of the messages (1)"},
-    {NULL, NULL, OPTION_FLAG, 0, NULL},
+     .help = "to listen on (127.0.0.1)"},
+    {"--threads", "N", OPTION_COUNT, offsetof(struct floor_settings, threads), .help = "(1)",
+     .least = 1, .most = 64},
+    {"--seed", "N", OPTION_COUNT, offsetof(struct floor_settings, seed),
+     .help = "of the messages (1)"},
+    {.name = NULL},
 };
 
 struct floor_thread {
@@ -99,11 +101,6 @@ int floor_command(char *const *words)
     if (ports[0] == NULL || !option_count(ports[0], &port) || port == 0 || port > 65535 ||
         inet_pton(AF_INET, settings.address, &address.sin_addr) != 1) {
         option_complain("floor needs a port, and an IPv4 address; write ringbench floor 1110");
-        return 2;
-    }
-    if (settings.threads == 0 || settings.threads > 64 || settings.messages > 1000000 ||
-        settings.message_bytes > 100000000) {
-        option_complain("floor: 1 to 64 threads, up to 1,000,000 messages of up to 100 MB");
         return 2;
     }
     address.sin_port = htons((uint16_t)port);

@@ -8,7 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DIFFERENT_MAX 256
+/* Messages that differ, as long as they are not too many octets together. */
+#define DIFFERENT_MAX       256
+#define DIFFERENT_BYTES_MAX (1U << 30)
+
 #define ROW_BYTES_MAX 64
 
 static struct span answer_of(const struct specimen *letter);
@@ -25,14 +28,16 @@ bool floor_mail_init(struct floor_mail *mail, uint64_t count, uint64_t bytes, ui
     }
     struct specimen letter;
     specimen_init(&letter);
+    uint64_t different =
+        bytes * DIFFERENT_MAX > DIFFERENT_BYTES_MAX ? DIFFERENT_BYTES_MAX / bytes : DIFFERENT_MAX;
     for (uint64_t i = 0; i < count; i++) {
-        if (i < DIFFERENT_MAX) {
+        if (i < different) {
             specimen_make(&letter, seed, i, bytes, SPAN_LITERAL("anybody@example.org"));
             mail->messages[i] = answer_of(&letter);
             octets[i] = letter.count;
         } else {
-            mail->messages[i] = mail->messages[i % DIFFERENT_MAX];
-            octets[i] = octets[i % DIFFERENT_MAX];
+            mail->messages[i] = mail->messages[i % different];
+            octets[i] = octets[i % different];
         }
     }
     specimen_fini(&letter);

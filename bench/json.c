@@ -7,6 +7,7 @@
 
 static void begin(struct json *json, const char *key);
 static void write_text(FILE *file, const char *text);
+static uint32_t take_point(const char **text);
 
 void json_object(struct json *json, const char *key)
 {
@@ -72,18 +73,46 @@ static void begin(struct json *json, const char *key)
     }
 }
 
-/* Also what would end a script element in a page is escaped. */
+/* All but ASCII is escaped, so that nothing depends on how a file is opened; also what would end a
+ * script element in a page. */
 static void write_text(FILE *file, const char *text)
 {
     fputc('"', file);
-    for (; *text != '\0'; text++) {
-        unsigned char byte = (unsigned char)*text;
-        if (byte == '"' || byte == '\\')
-            fprintf(file, "\\%c", byte);
-        else if (byte < 0x20 || byte >= 0x7F || byte == '<')
-            fprintf(file, "\\u%04x", byte);
+    while (*text != '\0') {
+        uint32_t point = take_point(&text);
+        if (point == '"' || point == '\\')
+            fprintf(file, "\\%c", (int)point);
+        else if (point >= 0x10000)
+            fprintf(file, "\\u%04x\\u%04x", 0xD800 + ((point - 0x10000) >> 10),
+                    0xDC00 + (point & 0x3FF));
+        else if (point < 0x20 || point >= 0x7F || point == '<')
+            fprintf(file, "\\u%04x", point);
         else
-            fputc(byte, file);
+            fputc((int)point, file);
     }
     fputc('"', file);
+}
+
+/* Takes a code point of UTF-8 off the front (RFC 3629); an octet that begins none is U+FFFD. */
+static uint32_t take_point(const char **text)
+{
+    static const uint32_t least[] = {0, 0x80, 0x800, 0x10000};
+    const unsigned char *octets = (const unsigned char *)*text;
+    uint32_t first = octets[0];
+    uint32_t more = first < 0x80 ? 0 : first < 0xC2 ? 4 : first < 0xE0 ? 1 : first < 0xF0 ? 2 : 3;
+    (*text)++;
+    if (more == 0)
+        return first;
+    if (more == 4 || first > 0xF4)
+        return 0xFFFD;
+    uint32_t point = first & (0x3FU >> more);
+    for (uint32_t i = 1; i <= more; i++) {
+        if ((octets[i] & 0xC0) != 0x80) /* also at the end of the text */
+            return 0xFFFD;
+        point = point << 6 | (octets[i] & 0x3FU);
+    }
+    if (point < least[more] || point > 0x10FFFF || (point >= 0xD800 && point < 0xE000))
+        return 0xFFFD;
+    *text += more;
+    return point;
 }

@@ -2,6 +2,7 @@
 #include "bench/option.h"
 
 #include <ctype.h>
+#include <inttypes.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -16,6 +17,7 @@ struct unit {
     double factor;
 };
 
+static const struct unit plain_units[] = {{"", 1}, {NULL, 0}};
 static const struct unit count_units[] = {{"", 1}, {"k", 1e3}, {"M", 1e6}, {NULL, 0}};
 static const struct unit byte_units[] = {{"", 1},        {"k", 1024},       {"K", 1024},
                                          {"M", 1048576}, {"G", 1073741824}, {NULL, 0}};
@@ -26,6 +28,8 @@ static const struct option *find(const struct option *table, const char *word, s
 static bool unknown(const char *command, const char *word, const struct option *table);
 static bool store(const struct option *option, const char *text, void *settings);
 static bool number(const char *text, const struct unit *units, uint64_t *out_number);
+static bool fits(const struct option *option, uint64_t value, const struct unit *units);
+static const char *show(uint64_t value, const struct unit *units, char out_text[24]);
 static unsigned distance(const char *a, const char *b);
 
 bool option_read(const char *command, char *const *words, const struct option *table,
@@ -149,18 +153,47 @@ static bool store(const struct option *option, const char *text, void *settings)
         *(const char **)place = text;
         return true;
     case OPTION_COUNT:
-        return option_count(text, value) ||
-               option_complain("%s: \"%s\" is no number; write 200, 10k or 2M", option->name, text);
+        if (!option_count(text, value))
+            return option_complain("%s: \"%s\" is no number; write 200, 10k or 2M", option->name,
+                                   text);
+        return fits(option, *value, plain_units);
     case OPTION_BYTES:
-        return option_bytes(text, value) ||
-               option_complain("%s: \"%s\" is no size; write 9000, 10k, 2M or 1G", option->name,
-                               text);
+        if (!option_bytes(text, value))
+            return option_complain("%s: \"%s\" is no size; write 9000, 10k, 2M or 1G", option->name,
+                                   text);
+        return fits(option, *value, byte_units);
     case OPTION_DURATION:
-        return option_duration(text, value) ||
-               option_complain("%s: \"%s\" is no time; write 60s, 50ms, 2m or 1h", option->name,
-                               text);
+        if (!option_duration(text, value))
+            return option_complain("%s: \"%s\" is no time; write 60s, 50ms, 2m or 1h", option->name,
+                                   text);
+        return fits(option, *value, time_units);
     }
     return false;
+}
+
+static bool fits(const struct option *option, uint64_t value, const struct unit *units)
+{
+    char least[24], most[24];
+    if (value >= option->least && (option->most == 0 || value <= option->most))
+        return true;
+    show(option->least, units, least);
+    if (option->most == 0)
+        return option_complain("%s: %s or more", option->name, least);
+    return option_complain("%s: from %s to %s", option->name, least,
+                           show(option->most, units, most));
+}
+
+/* In the largest unit that leaves no rest. */
+static const char *show(uint64_t value, const struct unit *units, char out_text[24])
+{
+    const struct unit *best = &units[0];
+    for (; value > 0 && units->name != NULL; units++) {
+        bool leaves_no_rest = value % (uint64_t)units->factor == 0;
+        if (leaves_no_rest && (units->factor >= best->factor || value % (uint64_t)best->factor > 0))
+            best = units;
+    }
+    snprintf(out_text, 24, "%" PRIu64 "%s", value / (uint64_t)best->factor, best->name);
+    return out_text;
 }
 
 static bool number(const char *text, const struct unit *units, uint64_t *out_number)

@@ -25,6 +25,7 @@ struct option {
     enum option_type type;
     size_t offset; /* in the settings */
     const char *help;
+    uint64_t least, most; /* of a number; `most` 0: as much as the type holds */
 };
 
 /* Reads `words` (ends with NULL). Words without dashes go into `out_words` (up to `words_max`, with

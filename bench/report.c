@@ -2,8 +2,8 @@
 #include "bench/report.h"
 
 #include "bench/option.h"
+#include "bench/output.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,7 +21,6 @@ extern const char report_page_begin[], report_page_end[];
 #define PLACE "/*MEASUREMENTS*/"
 
 #define REPORT_FILES_MAX 16
-#define FILE_BYTES_MAX   (256U << 20)
 
 struct report_settings {
     const char *output;
@@ -29,35 +28,39 @@ struct report_settings {
 
 static const struct option options[] = {
     {"--output", "FILE", OPTION_TEXT, offsetof(struct report_settings, output),
-     "the page (report.html)"},
-    {NULL, NULL, OPTION_FLAG, 0, NULL},
+     .help = "the page (report.html)"},
+    {.name = NULL},
 };
 
+/* A file's text, as it goes into the page. */
+struct measurements {
+    char *text;
+    size_t bytes;
+};
+
+static bool draw(const char *output, const struct measurements *files, size_t count);
 static const char *begin_page(FILE *file);
-static bool end_page(FILE *file, const char *rest, const char *path, char *out_error,
-                     size_t error_bytes);
-static bool copy_json(FILE *to, const char *path);
+static void end_page(FILE *file, const char *rest);
+static bool read_measurements(const char *path, struct measurements *out_file);
 
 bool report_write(const char *path, const struct run_settings *settings,
-                  const struct result *results, uint32_t count, char *out_error, size_t error_bytes)
+                  const struct result *results, uint32_t count)
 {
-    FILE *file = fopen(path, "we");
-    if (file == NULL) {
-        snprintf(out_error, error_bytes, "cannot write %s: %s", path, strerror(errno));
+    FILE *file = output_open(path);
+    if (file == NULL)
         return false;
-    }
     const char *rest = begin_page(file);
     fputc('[', file);
     result_write_json(file, settings, results, count);
     fputc(']', file);
-    return end_page(file, rest, path, out_error, error_bytes);
+    end_page(file, rest);
+    return output_close(file, path);
 }
 
 int report_command(char *const *words)
 {
     struct report_settings settings = {.output = "report.html"};
     const char *paths[REPORT_FILES_MAX + 1];
-    char error[512];
     bool help;
     if (!option_read("report", words, options, &settings, paths, REPORT_FILES_MAX, &help))
         return 2;
@@ -71,23 +74,31 @@ int report_command(char *const *words)
         option_complain("report needs a file; make one with ringbench run ... --json FILE");
         return 2;
     }
-    FILE *file = fopen(settings.output, "we");
-    if (file == NULL) {
-        option_complain("cannot write %s: %s", settings.output, strerror(errno));
-        return 1;
-    }
-    const char *rest = begin_page(file);
+    /* All are read before a page that may be there already is given up for them. */
+    struct measurements files[REPORT_FILES_MAX];
+    size_t count = 0;
     bool good = true;
-    for (size_t i = 0; paths[i] != NULL && good; i++) {
+    for (; good && paths[count] != NULL; count += good)
+        good = read_measurements(paths[count], &files[count]);
+    good = good && draw(settings.output, files, count);
+    for (size_t i = 0; i < count; i++)
+        free(files[i].text);
+    return good ? 0 : 1;
+}
+
+static bool draw(const char *output, const struct measurements *files, size_t count)
+{
+    FILE *file = output_open(output);
+    if (file == NULL)
+        return false;
+    const char *rest = begin_page(file);
+    for (size_t i = 0; i < count; i++) {
         fputc(i == 0 ? '[' : ',', file);
-        good = copy_json(file, paths[i]);
+        fwrite(files[i].text, 1, files[i].bytes, file);
     }
     fputc(']', file);
-    if (!end_page(file, rest, settings.output, error, sizeof error))
-        good = option_complain("%s", error);
-    if (!good)
-        (void)remove(settings.output);
-    return good ? 0 : 1;
+    end_page(file, rest);
+    return output_close(file, output);
 }
 
 /* Writes the page up to the place of the measurements; returns what comes behind it. */
@@ -98,34 +109,20 @@ static const char *begin_page(FILE *file)
     return place + strlen(PLACE);
 }
 
-static bool end_page(FILE *file, const char *rest, const char *path, char *out_error,
-                     size_t error_bytes)
+static void end_page(FILE *file, const char *rest)
 {
     fwrite(rest, 1, (size_t)(report_page_end - rest), file);
-    bool good = !ferror(file);
-    good = fclose(file) == 0 && good;
-    if (!good)
-        snprintf(out_error, error_bytes, "cannot write %s: %s", path, strerror(errno));
-    return good;
 }
 
 /* Only what is one of our files goes into a page: its text becomes part of a script. */
-static bool copy_json(FILE *to, const char *path)
+static bool read_measurements(const char *path, struct measurements *out_file)
 {
-    char error[256];
-    size_t bytes;
-    char *text = json_load(path, FILE_BYTES_MAX, &bytes, error, sizeof error);
-    if (text == NULL)
-        return option_complain("%s", error);
-    struct json_value *value = json_read((struct span){text, bytes}, error, sizeof error);
-    bool good = value != NULL && json_member_number(value, "ringbench", 0) == 1 &&
-                memchr(text, '<', bytes) == NULL;
-    if (good)
-        fwrite(text, 1, bytes, to);
-    else
-        option_complain("%s is no file of ringbench run --json%s%s", path,
-                        value == NULL ? ": " : "", value == NULL ? error : "");
+    struct json_value *value = result_read(path, &out_file->text, &out_file->bytes);
+    bool good = value != NULL && memchr(out_file->text, '<', out_file->bytes) == NULL;
+    if (value != NULL && !good) {
+        option_complain("%s was not written by ringbench run --json: it has a \"<\"", path);
+        free(out_file->text);
+    }
     json_free(&value);
-    free(text);
     return good;
 }

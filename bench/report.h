@@ -10,8 +10,7 @@
 
 /* Writes the page for the measurements of one run. False with a sentence. */
 bool report_write(const char *path, const struct run_settings *settings,
-                  const struct result *results, uint32_t count, char *out_error,
-                  size_t error_bytes);
+                  const struct result *results, uint32_t count);
 
 /* The command: ringbench report A.json B.json ... --output page.html, side by side. */
 int report_command(char *const *words);

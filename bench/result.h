@@ -1,6 +1,6 @@
 /* result: what becomes of a measurement: text for people, JSON, an HdrHistogram log.
  *
- * Only writes; measures nothing.
+ * Measures nothing.
  */
 #ifndef RINGPOST_BENCH_RESULT_H
 #define RINGPOST_BENCH_RESULT_H
@@ -15,6 +15,10 @@ void result_print(FILE *file, const struct run_settings *settings, const struct 
  * is described in ringbench(1). */
 void result_write_json(FILE *file, const struct run_settings *settings,
                        const struct result *results, uint32_t count);
+
+/* Reads such a file back; NULL after a sentence where it is none or has no measurement. The caller
+ * frees the value with json_free and the text with free. */
+struct json_value *result_read(const char *path, char **out_text, size_t *out_bytes);
 
 /* The latencies of sessions as an HdrHistogram log, an interval a second, with two digits, readable
  * by its tools and plotters. What was measured while warming up is in it too. */

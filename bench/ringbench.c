@@ -5,6 +5,7 @@
  */
 #include "bench/command.h"
 #include "bench/option.h"
+#include "bench/output.h"
 #include "bench/report.h"
 #include "bench/run.h"
 
@@ -31,15 +32,16 @@ static const struct {
 #define COMMANDS (sizeof commands / sizeof commands[0])
 
 static int overview(void);
+static int end(int status);
 
 int main(int argc, char **argv)
 {
     signal(SIGPIPE, SIG_IGN);
     if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
-        return argc < 2 ? overview() + 2 : overview();
+        return argc < 2 ? overview() + 2 : end(overview());
     if (strcmp(argv[1], "-V") == 0 || strcmp(argv[1], "--version") == 0) {
         printf("ringbench %s\n", RINGPOST_VERSION);
-        return 0;
+        return end(0);
     }
     /* As in `ringbench --compare A.json B.json`. */
     const char *word = strncmp(argv[1], "--", 2) == 0 ? argv[1] + 2 : argv[1];
@@ -47,7 +49,7 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < COMMANDS; i++) {
         names[i] = commands[i].name;
         if (strcmp(word, names[i]) == 0)
-            return commands[i].run(argv + 2);
+            return end(commands[i].run(argv + 2));
     }
     const char *nearest = option_nearest(word, names);
     if (strstr(word, "://") != NULL)
@@ -66,4 +68,10 @@ static int overview(void)
         printf("ringbench %s\n    %s\n", commands[i].usage, commands[i].summary);
     printf("\nringbench COMMAND --help tells more; ringbench -V the version.\n");
     return 0;
+}
+
+/* What could not be said is a failure: a full disk behind a pipe or a redirection. */
+static int end(int status)
+{
+    return !output_close(stdout, "-") && status == 0 ? 1 : status;
 }

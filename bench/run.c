@@ -13,8 +13,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define THREADS_MAX 256
-
 /* Threads need a moment to be ready; all begin at the same time. */
 #define START_NS 20000000U
 

@@ -6,9 +6,15 @@
 #ifndef RINGPOST_BENCH_RUN_H
 #define RINGPOST_BENCH_RUN_H
 
+#include "bench/letters.h"
 #include "bench/load.h"
 #include "bench/profile.h"
 #include "bench/timeline.h"
+
+#define THREADS_MAX 256
+
+/* Measurements of --repeat: as many as compare reads. */
+#define REPEAT_MAX 1000
 
 /* What a person has asked for, as written and as understood. */
 struct run_settings {
@@ -17,9 +23,9 @@ struct run_settings {
     uint64_t repeat;
     uint64_t pid; /* of a local server, or 0 */
     uint64_t errors_allowed_percent;
-    uint64_t letter_bytes; /* of LMTP; 0: as people send them */
-    struct span *letters;  /* owned; the script only borrows them */
-    char *password_line;   /* owned: what --password-file held */
+    uint64_t letter_bytes;  /* of LMTP; 0: as people send them */
+    struct letters letters; /* owned; the script only borrows them */
+    char *password_line;    /* owned: what --password-file held */
     bool is_quiet;
     const char *target_url;
     const char *mix_text, *rate_text, *users_text, *password, *password_path, *auth_text;

@@ -3,6 +3,7 @@
  * The inside of the room run: repeats, searches, and writes what was asked for.
  */
 #include "bench/option.h"
+#include "bench/output.h"
 #include "bench/report.h"
 #include "bench/result.h"
 #include "bench/search.h"
@@ -10,9 +11,7 @@
 
 #include "proto/must.h"
 
-#include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 static uint32_t measure(struct run_settings *settings, struct result *results, uint32_t room);
 static bool find(struct run_settings *settings, struct result *results, uint32_t room,
@@ -20,8 +19,7 @@ static bool find(struct run_settings *settings, struct result *results, uint32_t
 static bool was_kept(const struct run_settings *settings, const struct result *result);
 static bool write_files(const struct run_settings *settings, const struct result *results,
                         uint32_t count);
-static FILE *open_output(const char *path);
-static bool close_output(FILE *file, const char *path);
+static FILE *text_of(const struct run_settings *settings);
 
 int run_command(char *const *words)
 {
@@ -53,7 +51,6 @@ int run_command(char *const *words)
 
 static uint32_t measure(struct run_settings *settings, struct result *results, uint32_t room)
 {
-    bool json_is_stdout = settings->json_path != NULL && strcmp(settings->json_path, "-") == 0;
     char error[512];
     for (uint32_t i = 0; i < room; i++) {
         if (!run_once(settings, &results[i], error, sizeof error)) {
@@ -61,7 +58,7 @@ static uint32_t measure(struct run_settings *settings, struct result *results, u
             result_fini(&results[i]);
             return i;
         }
-        result_print(json_is_stdout ? stderr : stdout, settings, &results[i]);
+        result_print(text_of(settings), settings, &results[i]);
         fflush(stdout);
         if (results[i].was_interrupted)
             return i + 1;
@@ -77,6 +74,7 @@ static bool find(struct run_settings *settings, struct result *results, uint32_t
     search_init(&search, settings->load.rate.points[0]);
     bool goes_on = true, is_wrong = false;
     char error[512], latency[16];
+    FILE *text = text_of(settings);
     *out_count = 0;
     while (goes_on && *out_count < room) {
         struct result *result = &results[*out_count];
@@ -90,19 +88,19 @@ static bool find(struct run_settings *settings, struct result *results, uint32_t
             is_wrong =
                 is_wrong || (result->total.faults[i] > 0 && fault_is_wrong_server((enum fault)i));
         bool kept = was_kept(settings, result);
-        printf("rate %10.1f/s  p%g %9s  %s\n", search.rate, settings->find_quantile * 100,
-               ticker_duration(histogram_quantile(&result->total.latency, settings->find_quantile),
-                               latency, sizeof latency),
-               kept ? "kept" : "too high");
+        fprintf(text, "rate %10.1f/s  p%g %9s  %s\n", search.rate, settings->find_quantile * 100,
+                ticker_duration(histogram_quantile(&result->total.latency, settings->find_quantile),
+                                latency, sizeof latency),
+                kept ? "kept" : "too high");
         fflush(stdout);
         if (is_wrong || result->was_interrupted) {
-            result_print(stdout, settings, result);
+            result_print(text, settings, result);
             break;
         }
         goes_on = search_goes_on(&search, kept);
     }
-    printf("highest rate with p%g <= %s: %.1f sessions/s\n", settings->find_quantile * 100,
-           ticker_duration(settings->find_ns, latency, sizeof latency), search.good);
+    fprintf(text, "highest rate with p%g <= %s: %.1f sessions/s\n", settings->find_quantile * 100,
+            ticker_duration(settings->find_ns, latency, sizeof latency), search.good);
     return search.good > 0 && !is_wrong;
 }
 
@@ -116,37 +114,30 @@ static bool was_kept(const struct run_settings *settings, const struct result *r
 static bool write_files(const struct run_settings *settings, const struct result *results,
                         uint32_t count)
 {
-    char error[512];
     bool good = true;
     if (settings->json_path != NULL) {
-        FILE *file = open_output(settings->json_path);
+        FILE *file = output_open(settings->json_path);
         if (file != NULL)
             result_write_json(file, settings, results, count);
-        good = file != NULL && close_output(file, settings->json_path);
+        good = file != NULL && output_close(file, settings->json_path);
     }
     if (settings->hdr_path != NULL) {
-        FILE *file = open_output(settings->hdr_path);
+        FILE *file = output_open(settings->hdr_path);
         if (file != NULL)
             result_write_hdr(file, results, count);
-        good = file != NULL && close_output(file, settings->hdr_path) && good;
+        good = file != NULL && output_close(file, settings->hdr_path) && good;
     }
-    if (settings->report_path != NULL &&
-        !report_write(settings->report_path, settings, results, count, error, sizeof error))
-        good = option_complain("%s", error);
+    if (settings->report_path != NULL)
+        good = report_write(settings->report_path, settings, results, count) && good;
     return good;
 }
 
-static FILE *open_output(const char *path)
+/* Where people read; a file that goes to standard output is not mixed with it. */
+static FILE *text_of(const struct run_settings *settings)
 {
-    FILE *file = strcmp(path, "-") == 0 ? stdout : fopen(path, "we");
-    if (file == NULL)
-        option_complain("cannot write %s: %s", path, strerror(errno));
-    return file;
-}
-
-static bool close_output(FILE *file, const char *path)
-{
-    bool good = !ferror(file);
-    good = (file == stdout ? fflush(file) : fclose(file)) == 0 && good;
-    return good || option_complain("cannot write %s: %s", path, strerror(errno));
+    const char *const paths[] = {settings->json_path, settings->hdr_path, settings->report_path};
+    for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++)
+        if (paths[i] != NULL && output_is_stdout(paths[i]))
+            return stderr;
+    return stdout;
 }

@@ -4,8 +4,8 @@
  */
 #include "bench/descriptors.h"
 #include "bench/option.h"
+#include "bench/output.h"
 #include "bench/run.h"
-#include "bench/specimen.h"
 
 #include "proto/must.h"
 
@@ -19,67 +19,83 @@
 /* A run of a profile's own rate has to have more sessions than that. */
 #define PROFILE_SESSIONS_MIN 10
 
+#define MILLISECOND 1000000ULL
+#define HOUR        3600000000000ULL
+
 #define IN(member) offsetof(struct run_settings, member)
 
 static const struct option options[] = {
     {"--users", "PATTERN", OPTION_TEXT, IN(users_text),
-     "the users: 'user%d@example.org:1-100000', or one name"},
+     .help = "the users: 'user%d@example.org:1-100000', or one name"},
     {"--password", "TEXT", OPTION_TEXT, IN(password),
-     "their password; %u in it is the user's name"},
+     .help = "their password; %u in it is the user's name"},
     {"--password-file", "FILE", OPTION_TEXT, IN(password_path),
-     "the same, the first line of a file"},
+     .help = "the same, the first line of a file"},
     {"--mix", "KIND=N,...", OPTION_TEXT, IN(mix_text),
-     "session kinds and their shares (poll=1); see below"},
+     .help = "session kinds and their shares (poll=1); see below"},
     {"--profile", "NAME", OPTION_TEXT, IN(profile_text),
-     "kinds, rate, readers and all else as in a profile; see below"},
+     .help = "kinds, rate, readers and all else as in a profile; see below"},
     {"--rate", "N | A..B", OPTION_TEXT, IN(rate_text),
-     "open loop: sessions a second, or a ramp; time counts from when one was due"},
+     .help = "open loop: sessions a second, or a ramp; time counts from when one was due"},
     {"--connections", "N", OPTION_COUNT, IN(load.connections),
-     "closed loop: so many at once; with --rate the most at once (10000)"},
-    {"--time", "T", OPTION_DURATION, IN(load.length_ns), "how long (10s)"},
-    {"--warmup", "T", OPTION_DURATION, IN(load.warmup_ns), "of which so much does not count (0)"},
-    {"--arrivals", "KIND", OPTION_TEXT, IN(arrivals_text), "poisson (default) or fixed"},
+     .help = "closed loop: so many at once; with --rate the most at once (10000)", .least = 1},
+    {"--time", "T", OPTION_DURATION, IN(load.length_ns), .help = "how long (10s)",
+     .least = 100 * MILLISECOND, .most = 24 * HOUR},
+    {"--warmup", "T", OPTION_DURATION, IN(load.warmup_ns),
+     .help = "of which so much does not count (0)", .least = 0, .most = 24 * HOUR},
+    {"--arrivals", "KIND", OPTION_TEXT, IN(arrivals_text), .help = "poisson (default) or fixed"},
     {"--find", "pN=T", OPTION_TEXT, IN(find_text),
-     "search the highest rate that keeps a target: p99=50ms; --rate is the first tried"},
-    {"--repeat", "N", OPTION_COUNT, IN(repeat), "measure so many times (1)"},
-    {"--timeout", "T", OPTION_DURATION, IN(load.timeout_ns), "of an answer (30s)"},
+     .help = "search the highest rate that keeps a target: p99=50ms; --rate is the first tried"},
+    {"--repeat", "N", OPTION_COUNT, IN(repeat), .help = "measure so many times (1)", .least = 1,
+     .most = REPEAT_MAX},
+    {"--timeout", "T", OPTION_DURATION, IN(load.timeout_ns), .help = "of an answer (30s)",
+     .least = 10 * MILLISECOND, .most = HOUR},
     {"--think", "T", OPTION_DURATION, IN(load.think_ns),
-     "mean time before each command after the login (0)"},
-    {"--hold", "T", OPTION_DURATION, IN(load.hold_ns), "of the kind hold (to the end of the run)"},
-    {"--commands", "N", OPTION_COUNT, IN(load.script.commands), "of the kinds noop and retr (100)"},
+     .help = "mean time before each command after the login (0)", .least = 0, .most = HOUR},
+    {"--hold", "T", OPTION_DURATION, IN(load.hold_ns),
+     .help = "of the kind hold (to the end of the run)", .least = 0, .most = 24 * HOUR},
+    {"--commands", "N", OPTION_COUNT, IN(load.script.commands),
+     .help = "of the kinds noop and retr (100)", .least = 1, .most = 1000000000},
     {"--pipelining", NULL, OPTION_FLAG, IN(load.script.pipelining),
-     "do not wait for each answer after the login"},
-    {"--auth", "NAME", OPTION_TEXT, IN(auth_text), "user (default), plain, login or apop"},
+     .help = "do not wait for each answer after the login"},
+    {"--auth", "NAME", OPTION_TEXT, IN(auth_text), .help = "user (default), plain, login or apop"},
     {"--stls", NULL, OPTION_FLAG, IN(load.script.stls),
-     "encrypt pop3:// with STLS, lmtp:// with STARTTLS"},
-    {"--resume", NULL, OPTION_FLAG, IN(load.tls.resumes), "resume the TLS session of before"},
-    {"--tls12", NULL, OPTION_FLAG, IN(load.tls.only_tls12), "TLS 1.2, not 1.3"},
+     .help = "encrypt pop3:// with STLS, lmtp:// with STARTTLS"},
+    {"--resume", NULL, OPTION_FLAG, IN(load.tls.resumes),
+     .help = "resume the TLS session of before"},
+    {"--tls12", NULL, OPTION_FLAG, IN(load.tls.only_tls12), .help = "TLS 1.2, not 1.3"},
     {"--ca", "FILE", OPTION_TEXT, IN(load.tls.authorities),
-     "check the server's certificate by these"},
+     .help = "check the server's certificate by these"},
     {"--slow", "PERCENT", OPTION_COUNT, IN(load.slow_percent),
-     "of connections that read slowly (0)"},
-    {"--read-rate", "BYTES", OPTION_BYTES, IN(load.read_rate), "a second, of these (1k)"},
+     .help = "of connections that read slowly (0)", .least = 0, .most = 100},
+    {"--read-rate", "BYTES", OPTION_BYTES, IN(load.read_rate), .help = "a second, of these (1k)",
+     .least = 100, .most = 1U << 30},
     {"--sources", "A-B", OPTION_TEXT, IN(sources_text),
-     "come from these addresses: 127.1.0.1-127.1.0.200"},
-    {"--proxy", "v1 | v2", OPTION_TEXT, IN(proxy_text), "begin with a PROXY header"},
-    {"--messages", "N", OPTION_COUNT, IN(load.script.messages), "LMTP: messages a session (1)"},
+     .help = "come from these addresses: 127.1.0.1-127.1.0.200"},
+    {"--proxy", "v1 | v2", OPTION_TEXT, IN(proxy_text), .help = "begin with a PROXY header"},
+    {"--messages", "N", OPTION_COUNT, IN(load.script.messages),
+     .help = "LMTP: messages a session (1)", .least = 1, .most = 1000000},
     {"--message-bytes", "BYTES", OPTION_BYTES, IN(letter_bytes),
-     "LMTP: of each message (as people send them)"},
+     .help = "LMTP: of each message (as people send them)", .least = 1, .most = 1U << 30},
     {"--check-content", NULL, OPTION_FLAG, IN(load.script.check_content),
-     "also check the bytes of messages that ringbench made"},
+     .help = "also check the bytes of messages that ringbench made"},
     {"--check-deletes", NULL, OPTION_FLAG, IN(load.script.check_deletes),
-     "also check that what was deleted does not come again"},
-    {"--pid", "PID", OPTION_COUNT, IN(pid), "of a local server: watch its CPU and memory"},
-    {"--threads", "N", OPTION_COUNT, IN(threads), "of the generator (one for each core)"},
-    {"--seed", "N", OPTION_COUNT, IN(load.seed), "of all that is drawn (1)"},
+     .help = "also check that what was deleted does not come again"},
+    {"--pid", "PID", OPTION_COUNT, IN(pid), .help = "of a local server: watch its CPU and memory",
+     .least = 1, .most = 1U << 22},
+    {"--threads", "N", OPTION_COUNT, IN(threads), .help = "of the generator (one for each core)",
+     .least = 1, .most = THREADS_MAX},
+    {"--seed", "N", OPTION_COUNT, IN(load.seed), .help = "of all that is drawn (1)"},
     {"--errors-allowed", "PERCENT", OPTION_COUNT, IN(errors_allowed_percent),
-     "of sessions, before the exit status is 1 (0)"},
-    {"--json", "FILE", OPTION_TEXT, IN(json_path), "write all that was measured; - is stdout"},
-    {"--hdr", "FILE", OPTION_TEXT, IN(hdr_path), "write an HdrHistogram log of the latencies"},
-    {"--report", "FILE", OPTION_TEXT, IN(report_path), "write an HTML page with plots"},
-    {"--label", "TEXT", OPTION_TEXT, IN(label), "what the report calls this"},
-    {"--quiet", NULL, OPTION_FLAG, IN(is_quiet), "no line each second"},
-    {NULL, NULL, OPTION_FLAG, 0, NULL},
+     .help = "of sessions, before the exit status is 1 (0)", .least = 0, .most = 100},
+    {"--json", "FILE", OPTION_TEXT, IN(json_path),
+     .help = "write all that was measured; - is stdout"},
+    {"--hdr", "FILE", OPTION_TEXT, IN(hdr_path),
+     .help = "write an HdrHistogram log of the latencies"},
+    {"--report", "FILE", OPTION_TEXT, IN(report_path), .help = "write an HTML page with plots"},
+    {"--label", "TEXT", OPTION_TEXT, IN(label), .help = "what the report calls this"},
+    {"--quiet", NULL, OPTION_FLAG, IN(is_quiet), .help = "no line each second"},
+    {.name = NULL},
 };
 
 static struct run_settings defaults(const struct profile *profile);
@@ -93,7 +109,7 @@ static bool check_choices(struct run_settings *settings);
 static bool check_find(struct run_settings *settings);
 static bool check_sources(struct run_settings *settings);
 static bool read_password(struct run_settings *settings);
-static void make_letters(struct run_settings *settings);
+static bool check_outputs(const struct run_settings *settings);
 static bool choose(const char *option, const char *word, const char *const *choices,
                    int *out_index);
 
@@ -113,10 +129,13 @@ bool run_settings_read(char *const *words, struct run_settings *out_settings, bo
                                "--users 'user%%d:1-100' --password TEXT");
     if (!check_target(out_settings, targets[0]) || !check_load(out_settings) ||
         !check_users(out_settings) || !check_rate(out_settings) || !check_choices(out_settings) ||
-        !check_find(out_settings) || !check_sources(out_settings))
+        !check_find(out_settings) || !check_sources(out_settings) || !check_outputs(out_settings))
         return false;
-    if (out_settings->load.target.protocol == TARGET_LMTP)
-        make_letters(out_settings);
+    if (out_settings->load.target.protocol != TARGET_LMTP)
+        return true;
+    letters_init(&out_settings->letters, out_settings->load.seed, out_settings->letter_bytes);
+    out_settings->load.script.letters = out_settings->letters.each;
+    out_settings->load.script.letter_count = out_settings->letters.count;
     return true;
 }
 
@@ -159,9 +178,7 @@ static bool take_profile(char *const *words, struct run_settings *settings)
 
 void run_settings_fini(struct run_settings *settings)
 {
-    for (uint32_t i = 0; settings->letters != NULL && i < settings->load.script.letter_count; i++)
-        free((char *)(uintptr_t)settings->letters[i].bytes);
-    free(settings->letters);
+    letters_fini(&settings->letters);
     free(settings->password_line);
 }
 
@@ -251,20 +268,8 @@ static bool check_load(struct run_settings *settings)
         return option_complain("--connections: this process may open %llu files; raise the limit "
                                "(ulimit -n) or ask for at most %llu",
                                (unsigned long long)files, (unsigned long long)most);
-    if (load->length_ns < 100000000 || load->length_ns > 86400000000000)
-        return option_complain("--time: from 100ms to 24h");
     if (load->warmup_ns >= load->length_ns)
         return option_complain("--warmup must be shorter than --time");
-    if (load->timeout_ns < 10000000)
-        return option_complain("--timeout: 10ms or more");
-    if (load->slow_percent > 100)
-        return option_complain("--slow: from 0 to 100 percent");
-    if (load->read_rate < 100)
-        return option_complain("--read-rate: 100 bytes a second or more");
-    if (load->script.commands == 0 || load->script.messages == 0 || settings->repeat == 0)
-        return option_complain("--commands, --messages and --repeat: 1 or more");
-    if (settings->threads > 256)
-        return option_complain("--threads: at most 256");
     if (settings->pid > 0 && process_use_of((int)settings->pid).process_count == 0)
         return option_complain("--pid: there is no process %llu here",
                                (unsigned long long)settings->pid);
@@ -346,6 +351,22 @@ static bool check_sources(struct run_settings *settings)
            option_complain("%s", error);
 }
 
+/* Now, not when the run has been for nothing. */
+static bool check_outputs(const struct run_settings *settings)
+{
+    const char *const paths[] = {settings->json_path, settings->hdr_path, settings->report_path};
+    uint32_t to_stdout = 0;
+    for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
+        if (paths[i] == NULL)
+            continue;
+        if (!output_try(paths[i]))
+            return false;
+        to_stdout += output_is_stdout(paths[i]);
+    }
+    return to_stdout <= 1 ||
+           option_complain("only one of --json, --hdr and --report can be \"-\", standard output");
+}
+
 static bool read_password(struct run_settings *settings)
 {
     FILE *file = fopen(settings->password_path, "re");
@@ -362,26 +383,6 @@ static bool read_password(struct run_settings *settings)
     line[strcspn(line, "\r\n")] = '\0';
     settings->password = settings->password_line = line;
     return true;
-}
-
-/* A hundred letters are enough to look different, and few enough to stay in memory. */
-static void make_letters(struct run_settings *settings)
-{
-    enum { LETTERS = 100 };
-    struct span *letters = calloc(LETTERS, sizeof *letters);
-    must(letters != NULL);
-    struct specimen letter;
-    struct random random = random_stream(settings->load.seed, 77);
-    specimen_init(&letter);
-    for (uint32_t i = 0; i < LETTERS; i++) {
-        size_t bytes =
-            settings->letter_bytes > 0 ? settings->letter_bytes : specimen_size_draw(&random);
-        specimen_make(&letter, settings->load.seed, i, bytes, SPAN_LITERAL("user@example.org"));
-        letters[i] = specimen_wire(&letter);
-    }
-    specimen_fini(&letter);
-    settings->load.script.letters = settings->letters = letters;
-    settings->load.script.letter_count = LETTERS;
 }
 
 static bool choose(const char *option, const char *word, const char *const *choices, int *out_index)

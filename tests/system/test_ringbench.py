@@ -538,11 +538,56 @@ def find_browser():
 
 
 class Results(RingbenchTest):
-    def run_floor(self, *words):
+    def run_floor(self, *words, status=0):
         server = WrongServer("right")
         self.addCleanup(server.close)
         return self.ringbench("run", f"pop3://127.0.0.1:{server.port}", "--users", "user%d:1-500", *PASSWORD, "--rate",
-                              100, "--time", "1s", *words)
+                              100, "--time", "1s", *words, status=status)
+
+    def test_what_cannot_be_written_is_said_before_the_run(self):
+        begun = ["run", "pop3://127.0.0.1:1", *USERS, *PASSWORD, "--rate", 5, "--time", "1h"]
+        for words, sentence in ((["--json", self.path("no/such")], "No such file or directory"), (["--report", self.folder], "Is a directory"),
+                                (["--hdr", "-", "--json", "-"], 'only one of --json, --hdr and --report can be "-"')):
+            self.assertIn(sentence, self.ringbench(*begun, *words, status=2))
+        # A file that is there is not touched, and none is left behind.
+        path = self.path("keep.json")
+        with open(path, "w", encoding="ascii") as file:
+            file.write("old")
+        self.ringbench(*begun[:-2], "--json", path, "--report", self.path("new.html"), "--hdr", self.path("no/such"), status=2)
+        with open(path, encoding="ascii") as file:
+            self.assertEqual(file.read(), "old")
+        self.assertEqual(os.listdir(self.folder), ["keep.json"])
+
+    def test_a_full_disk(self):
+        text = self.run_floor("--json", "/dev/full", status=1)
+        self.assertIn("cannot write /dev/full: No space left on device", text)
+        with open("/dev/full", "wb") as full:
+            for words in (["--help"], ["run", "--help"], ["-V"]):
+                result = subprocess.run([RINGBENCH, *words], stdout=full, stderr=subprocess.PIPE, timeout=60 * PATIENCE)
+                self.assertEqual((result.returncode, result.stderr), (1, b"ringbench: cannot write standard output: No space left on device\n"))
+
+    def test_a_file_on_standard_output_is_not_mixed_with_text(self):
+        server = WrongServer("right")
+        self.addCleanup(server.close)
+        words = [RINGBENCH, "run", f"pop3://127.0.0.1:{server.port}", "--users", "user%d:1-500", *PASSWORD, "--rate", "20", "--time", "300ms"]
+        for more, begin in ((["--json", "-", "--find", "p99=1ns"], "{"), (["--json", "-"], "{"), (["--report", "-"], "<!doctype html>"),
+                            (["--hdr", "-"], "#[")):
+            result = subprocess.run([*words, *more], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120 * PATIENCE)
+            self.assertEqual(result.stdout[:len(begin)].decode(), begin, more)
+            self.assertIn(b"sessions", result.stderr)
+            if begin == "{":
+                json.loads(result.stdout)
+
+    def test_a_page_is_not_given_up_for_nothing(self):
+        path = self.path("report.html")
+        with open(path, "w", encoding="ascii") as file:
+            file.write("yesterday's")
+        for text in ("{", '{"ringbench":1,"runs":[]}', '{"ringbench":1,"runs":[{}],"label":"<"}'):
+            with open(self.path("bad.json"), "w", encoding="ascii") as file:
+                file.write(text)
+            self.ringbench("report", self.path("bad.json"), "--output", path, status=1)
+            with open(path, encoding="ascii") as file:
+                self.assertEqual(file.read(), "yesterday's")
 
     def test_hdr_log(self):
         path = self.path("latency.hlog")
@@ -608,25 +653,42 @@ class Results(RingbenchTest):
             file.write("{}")
         self.ringbench("compare", self.path("a.json"), self.path("c.json"), status=2)
 
-    def test_report_is_drawn_in_a_browser(self):
+    def draw(self, name):
+        """The page as a browser draws it."""
         browser = find_browser()
         if browser is None:
             raise unittest.SkipTest("cannot: no chromium here that runs (Ubuntu's package only points at a snap)")
+        result = subprocess.run([browser, "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom",
+                                 f"--user-data-dir={self.path('browser')}", "--virtual-time-budget=5000",
+                                 "file://" + self.path(name)], capture_output=True, timeout=120 * PATIENCE)
+        page = Page()
+        page.feed(result.stdout.decode())
+        return page
+
+    def test_a_day_is_drawn(self):
+        self.run_floor("--json", self.path("a.json"))
+        with open(self.path("a.json"), encoding="ascii") as file:
+            data = json.load(file)
+        data["settings"]["time_s"] = 86400
+        data["runs"][0]["seconds"] = [dict(data["runs"][0]["seconds"][0], heat=[[row, 3] for row in range(20, 60)])] * 86400
+        with open(self.path("day.json"), "w", encoding="ascii") as file:
+            json.dump(data, file)
+        self.ringbench("report", self.path("day.json"), "--output", self.path("day.html"))
+        page = self.draw("day.html")
+        self.assertEqual(page.body.get("data-drawn"), "6", page.headings)
+
+    def test_report_is_drawn_in_a_browser(self):
         path = self.path("both.html")
         self.run_floor("--json", self.path("a.json"), "--label", "first</script>", "--pid", os.getpid())
-        self.run_floor("--json", self.path("b.json"), "--label", "second", "--report", self.path("one.html"))
+        self.run_floor("--json", self.path("b.json"), "--label", "zweite Me\u00dfung \U0001f4ec", "--report", self.path("one.html"))
         self.ringbench("report", self.path("a.json"), self.path("b.json"), "--output", path)
         for name, plots in (("one.html", 6), ("both.html", 9)):
-            result = subprocess.run([browser, "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom",
-                                     f"--user-data-dir={self.path('browser')}", "--virtual-time-budget=5000",
-                                     "file://" + self.path(name)], capture_output=True, timeout=120 * PATIENCE)
-            page = Page()
-            page.feed(result.stdout.decode())
+            page = self.draw(name)
             self.assertEqual(page.links, [])
             self.assertEqual(page.body.get("data-drawn"), str(plots), page.headings)
             self.assertIn("Latency by percentile", page.headings)
-        self.assertIn("first</script> · second", page.headings)
-        self.assertIn("Latency heat map: second", page.headings)
+        self.assertIn("first</script> · zweite Me\u00dfung \U0001f4ec", page.headings)
+        self.assertIn("Latency heat map: zweite Me\u00dfung \U0001f4ec", page.headings)
         with open(path, encoding="utf-8") as file:
             self.assertIsNone(re.search(r"(https?:)?//(?!www\.w3\.org/2000/svg)\w+\.\w", re.sub(r'"[a-z0-9]+://127[^"]*"', "", file.read())))
 
@@ -648,6 +710,11 @@ class Words(RingbenchTest):
                 (["run", target, *USERS, *PASSWORD, "--rate", "5", "--mix", "pol=3"], "did you mean poll? The kinds are"),
                 (["run", target, *USERS, *PASSWORD, "--rate", "5", "--auth", "x"], '"x" is none of user, plain, login, apop'),
                 (["run", target, *USERS, *PASSWORD, "--rate", "5", "--warmup", "10s"], "--warmup must be shorter"),
+                (["run", target, *USERS, *PASSWORD, "--rate", "5", "--repeat", "1001"], "--repeat: from 1 to 1000"),
+                (["run", "lmtp://127.0.0.1:1", *USERS, "--rate", "5", "--message-bytes", "2G"], "--message-bytes: from 1 to 1G"),
+                (["run", target, *USERS, *PASSWORD, "--rate", "5", "--time", "25h"], "--time: from 100ms to 24h"),
+                (["fill", "mbox", "x", *USERS, "--message-bytes", "2G"], "--message-bytes: from 1 to 1G"),
+                (["floor", "1", "--threads", "65"], "--threads: from 1 to 64"),
                 (["run", target, *USERS, *PASSWORD, "--rate", "5", "--find", "p99"], "write p99=50ms"),
                 (["run", target, *USERS, *PASSWORD, "--rate", "5", "--sources", "x"], "write 127.1.0.1-127.1.0.200"),
                 (["run", target, *USERS, *PASSWORD, "--profile", "isp-dy"], "did you mean isp-day? There are isp-day and specmail2001"),

@@ -80,6 +80,8 @@ Test(bench_result, json_comes_back_as_it_was_written)
     struct json json = {.file = file};
     json_object(&json, NULL);
     json_text(&json, "quote\"d", "a\\b\n</script>\x01\xff");
+    json_text(&json, "utf-8", "\xC3\xA4\xE2\x82\xAC\xF0\x9F\x93\xAC");
+    json_text(&json, "none", "\xC0\x80\xC3(\xED\xA0\x80\xF4\x90\x80\x80\xE2\x82");
     json_array(&json, "list");
     json_count(&json, NULL, UINT64_MAX);
     json_real(&json, NULL, -1.5);
@@ -90,7 +92,10 @@ Test(bench_result, json_comes_back_as_it_was_written)
     json_end_array(&json);
     json_end_object(&json);
     fclose(file);
-    cr_assert_str_eq(text, "{\"quote\\\"d\":\"a\\\\b\\u000a\\u003c/script>\\u0001\\u00ff\","
+    cr_assert_str_eq(text, "{\"quote\\\"d\":\"a\\\\b\\u000a\\u003c/script>\\u0001\\ufffd\","
+                           "\"utf-8\":\"\\u00e4\\u20ac\\ud83d\\udcec\",\"none\":\""
+                           "\\ufffd\\ufffd\\ufffd(\\ufffd\\ufffd\\ufffd\\ufffd\\ufffd\\ufffd"
+                           "\\ufffd\\ufffd\\ufffd\","
                            "\"list\":[18446744073709551615,-1.5,null,true,{}]}");
     struct json_value *value = read_json(text);
     cr_assert_not_null(value, "%s", error);

@@ -21,12 +21,15 @@ struct place {
 };
 
 static const struct option table[] = {
-    {"--flag", NULL, OPTION_FLAG, offsetof(struct place, flag), ""},
-    {"--text", "T", OPTION_TEXT, offsetof(struct place, text), ""},
-    {"--count", "N", OPTION_COUNT, offsetof(struct place, count), ""},
-    {"--bytes", "B", OPTION_BYTES, offsetof(struct place, bytes), ""},
-    {"--time", "T", OPTION_DURATION, offsetof(struct place, time), ""},
-    {NULL, NULL, OPTION_FLAG, 0, NULL},
+    {"--flag", NULL, OPTION_FLAG, offsetof(struct place, flag), .help = ""},
+    {"--text", "T", OPTION_TEXT, offsetof(struct place, text), .help = ""},
+    {"--count", "N", OPTION_COUNT, offsetof(struct place, count), .help = "", .least = 2,
+     .most = 20000},
+    {"--bytes", "B", OPTION_BYTES, offsetof(struct place, bytes), .help = "", .least = 1,
+     .most = 1U << 20},
+    {"--time", "T", OPTION_DURATION, offsetof(struct place, time), .help = "", .least = 1000000,
+     .most = 3600000000000},
+    {.name = NULL},
 };
 
 static bool read_words(char **words, struct place *out_place, const char **out_words)
@@ -79,6 +82,36 @@ Test(bench_words, a_value_is_no_time)
 {
     char *words[] = {"--time", "5 days", NULL};
     expect_sentence(words, "ringbench: --time: \"5 days\" is no time; write 60s, 50ms, 2m or 1h\n");
+}
+
+Test(bench_words, values_at_their_limits)
+{
+    static char *const limits[][3] = {{"--count", "2", "1"},
+                                      {"--count", "20k", "20001"},
+                                      {"--bytes", "1M", "1048577"},
+                                      {"--time", "1h", "61m"},
+                                      {"--time", "1ms", "999us"}};
+    cr_redirect_stderr();
+    for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
+        struct place place;
+        const char *out_words[3];
+        char *words[] = {limits[i][0], limits[i][1], NULL};
+        cr_assert(read_words(words, &place, out_words), "%s %s", words[0], words[1]);
+        words[1] = limits[i][2];
+        cr_assert_not(read_words(words, &place, out_words), "%s %s", words[0], words[1]);
+    }
+}
+
+Test(bench_words, a_time_beyond_its_limits)
+{
+    char *words[] = {"--time", "61m", NULL};
+    expect_sentence(words, "ringbench: --time: from 1ms to 1h\n");
+}
+
+Test(bench_words, a_size_beyond_its_limits)
+{
+    char *words[] = {"--bytes", "2M", NULL};
+    expect_sentence(words, "ringbench: --bytes: from 1 to 1M\n");
 }
 
 Test(bench_words, a_word_too_many)
