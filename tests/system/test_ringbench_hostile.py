@@ -83,7 +83,7 @@ class Hostile(RingbenchTest):
         server = Stopping(tls)
         self.addCleanup(server.close)
         _, run = self.measure(f"pop3{'s' if tls else ''}://127.0.0.1:{server.port}", "--users", "user1", "--threads", 1, "--mix", "all",
-                              "--connections", 1, "--time", f"{6 * PATIENCE}s", "--timeout", "60s", status=1)
+                              "--connections", 1, "--time", f"{3 * PATIENCE}s", "--timeout", "60s", status=1)
         self.assertGreater(server.ended, OCTETS, "there was time for all of them")
         errors = {error["kind"]: error["count"] for error in run["errors"]}
         self.assertEqual(set(errors) - {"connect", "closed", "cut"}, set(), run["errors"])
