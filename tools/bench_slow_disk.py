@@ -133,7 +133,8 @@ class Throttle:
             except OSError:
                 continue
             try:
-                self.set(f"{word}{reads_a_second or bytes_a_second}")
+                self.limited = f"{word}{reads_a_second or bytes_a_second}"
+                self.impose()
                 return
             except OSError:
                 os.rmdir(self.group)
@@ -147,6 +148,9 @@ class Throttle:
     def set(self, value):
         with open(self.limit, "w", encoding="ascii") as file:
             file.write(f"{self.device} {value}")
+
+    def impose(self):
+        self.set(self.limited)
 
     def lift(self):
         """From now on all may read as they like."""
