@@ -472,12 +472,16 @@ int disk_state(struct disk *disk, int file, uint64_t *out_state)
     return 0;
 }
 
-bool disk_is_checked(struct disk *disk, int file, uint64_t offset, uint64_t bytes,
-                     uint64_t fingerprint)
+bool disk_was_checked(struct disk *disk, uint64_t fingerprint)
 {
+    return disk->checks != NULL && check_cache_knows(disk->checks, fingerprint, steady_s());
+}
+
+bool disk_is_resident(struct disk *disk, int file, uint64_t offset, uint64_t bytes)
+{
+    (void)disk;
     bool is_resident;
-    return disk->checks != NULL && check_cache_knows(disk->checks, fingerprint, steady_s()) &&
-           cachestat_says(file, offset, bytes, &is_resident) && is_resident;
+    return cachestat_says(file, offset, bytes, &is_resident) && is_resident;
 }
 
 void disk_set_checked(struct disk *disk, uint64_t fingerprint)

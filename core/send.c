@@ -279,8 +279,10 @@ static enum send_result send_range(struct send_stream *stream, const struct plan
     if (window > SEND_WINDOW_BYTES)
         window = SEND_WINDOW_BYTES;
     off_t offset = (off_t)(range->offset + stream->sent);
-    bool is_fresh =
-        stream->populated || (range->just_read && !stream->stalled && !stream->is_careful);
+    uint64_t known =
+        range->resident_bytes > stream->sent ? range->resident_bytes - stream->sent : 0;
+    bool is_known = known >= window && !stream->stalled && !stream->is_careful;
+    bool is_fresh = stream->populated || is_known;
     bool is_believed = is_warm(stream, range->file, (uint64_t)offset, window, now_ms);
     if (!is_fresh && !is_believed &&
         (stream->is_careful ||
@@ -291,7 +293,7 @@ static enum send_result send_range(struct send_stream *stream, const struct plan
         return SEND_COLD;
     }
     if (!is_believed)
-        set_warm(stream, range->file, (uint64_t)offset, window, now_ms);
+        set_warm(stream, range->file, (uint64_t)offset, is_known ? known : window, now_ms);
     if (!stream->nonblocking) {
         if (ioctl(stream->socket, FIONBIO, &(int){1}) != 0)
             return SEND_BROKEN;

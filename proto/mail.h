@@ -52,9 +52,11 @@ struct mail_range {
     int file;           /* the storage's handle */
     uint32_t raw_bytes; /* of a raw range: bytes in the file */
     uint64_t offset;
-    uint64_t bytes;  /* in wire form */
+    uint64_t bytes; /* in wire form */
+    /* So many bytes from `offset` on, also behind this range, were in memory a moment ago and can
+     * be sent without a wait. */
+    uint64_t resident_bytes;
     uint32_t octets; /* of a raw range: what LIST says of the message */
-    bool just_read;  /* all of it was in memory a moment ago: it can be sent without a wait */
     bool is_raw;
 };
 

@@ -82,8 +82,11 @@ void plan_range(struct plan *plan, struct mail_range range)
     }
     struct piece *last = last_piece(plan);
     if (last != NULL && last->kind == PIECE_RANGE && is_followed_by(&last->range, &range)) {
+        /* What is known of the second counts only where all of the first is known as well. */
+        uint64_t reach = last->range.bytes + range.resident_bytes;
+        if (last->range.resident_bytes >= last->range.bytes && last->range.resident_bytes < reach)
+            last->range.resident_bytes = reach;
         last->range.bytes += range.bytes;
-        last->range.just_read = last->range.just_read && range.just_read;
     } else {
         add_piece(plan, (struct piece){PIECE_RANGE, range});
     }

@@ -75,12 +75,14 @@ int disk_punch(struct disk *disk, int file, uint64_t offset, uint64_t bytes);
 int disk_state(struct disk *disk, int file, uint64_t *out_state);
 
 /* Bytes whose checksum was right a moment ago, over all sessions of the process. A fingerprint is
- * of the file's state, the place of the bytes and their checksum. disk_is_checked: it has been set
- * lately, and all the bytes have been in memory since or are again, so that reading them would not
- * wait. A port may forget at any time; one that never knows anything is a good one. */
-bool disk_is_checked(struct disk *disk, int file, uint64_t offset, uint64_t bytes,
-                     uint64_t fingerprint);
+ * of the file's state, the place of the bytes and their checksum. disk_was_checked: it has been set
+ * lately. A port may forget at any time; one that never knows anything is a good one. */
+bool disk_was_checked(struct disk *disk, uint64_t fingerprint);
 void disk_set_checked(struct disk *disk, uint64_t fingerprint);
+
+/* Whether all these bytes, one or more, are in the file and in memory, so that reading them would
+ * not wait. Reads none: false also where a port cannot tell without. */
+bool disk_is_resident(struct disk *disk, int file, uint64_t offset, uint64_t bytes);
 
 /* Names. Rename replaces; a name is durable after disk_sync_folder of its folder. */
 int disk_rename(struct disk *disk, const char *from, const char *to);

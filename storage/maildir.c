@@ -125,7 +125,6 @@ static void give(struct maildir_session *session, int file, const struct maildir
                                      .raw_bytes = size->raw_bytes,
                                      .bytes = size->wire_bytes,
                                      .octets = (uint32_t)size->octets,
-                                     .just_read = true,
                                      .is_raw = true};
     if (size->wire_bytes == 0) {
         disk_close(session->disk, file);

@@ -108,16 +108,16 @@ static enum mail_result native_body(struct mailbox *mailbox, const struct disk_a
 {
     struct native *native = &mailbox->native;
     struct native_place place;
-    bool just_read = false;
+    uint64_t resident_bytes = 0;
     enum mail_result result = message_find(native, access, number, &place);
     if (result == MAIL_DONE)
-        result = native_wire_check(native, access, number, &place, &just_read);
+        result = native_wire_check(native, access, number, &place, &resident_bytes);
     if (result != MAIL_DONE)
         return result;
     *out_range = (struct mail_range){.file = native->wire,
                                      .offset = place.offset,
                                      .bytes = place.wire_bytes,
-                                     .just_read = just_read};
+                                     .resident_bytes = resident_bytes};
     return MAIL_DONE;
 }
 
@@ -126,20 +126,22 @@ static enum mail_result native_top(struct mailbox *mailbox, const struct disk_ac
 {
     struct native *native = &mailbox->native;
     struct native_place place;
-    bool just_read = false;
+    uint64_t resident_bytes = 0;
     uint64_t bytes;
     enum mail_result result = message_find(native, access, number, &place);
     if (result == MAIL_DONE)
-        result = native_wire_check(native, access, number, &place, &just_read);
+        result = native_wire_check(native, access, number, &place, &resident_bytes);
     if (result == MAIL_DONE)
         result = native_wire_top(native, access, &place, lines, &bytes);
     if (result != MAIL_DONE)
         return result;
     char line[RECORD_FIRST_LINE_MAX];
-    *out_range = (struct mail_range){.file = native->wire,
-                                     .offset = place.offset + record_first_line(place.octets, line),
-                                     .bytes = bytes,
-                                     .just_read = just_read};
+    uint32_t first = record_first_line(place.octets, line);
+    *out_range =
+        (struct mail_range){.file = native->wire,
+                            .offset = place.offset + first,
+                            .bytes = bytes,
+                            .resident_bytes = resident_bytes > first ? resident_bytes - first : 0};
     return MAIL_DONE;
 }
 

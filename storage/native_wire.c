@@ -6,6 +6,7 @@
 #include "storage/native_wire.h"
 
 #include "proto/dot.h"
+#include "proto/must.h"
 #include "storage/crc32c.h"
 #include "storage/maildrop.h"
 #include "storage/native_index.h"
@@ -18,6 +19,8 @@ static const char wire_end[] = "\r\n.\r\n";
 #define WIRE_END_BYTES 5
 #define END_BYTES      3 /* of it belong to the end alone */
 
+static uint64_t find_resident(struct native *native, const struct disk_access *access,
+                              uint32_t number);
 static uint64_t fingerprint_of(uint64_t state, const struct native_place *message);
 static bool is_checked(const struct native *native, uint32_t number);
 static void set_checked(struct native *native, uint32_t number);
@@ -53,19 +56,15 @@ enum mail_result native_wire_open(struct native *native, const struct disk_acces
 
 enum mail_result native_wire_check(struct native *native, const struct disk_access *access,
                                    uint32_t number, const struct native_place *message,
-                                   bool *out_just_read)
+                                   uint64_t *out_resident_bytes)
 {
-    *out_just_read = false;
+    *out_resident_bytes = 0;
     enum mail_result result = native_wire_open(native, access);
     if (result != MAIL_DONE || is_checked(native, number))
         return result;
-    uint64_t fingerprint = fingerprint_of(native->wire_state, message);
-    if (disk_is_checked(access->disk, native->wire, message->offset, message->wire_bytes,
-                        fingerprint)) {
-        set_checked(native, number);
-        *out_just_read = true;
+    *out_resident_bytes = find_resident(native, access, number);
+    if (*out_resident_bytes > 0)
         return MAIL_DONE;
-    }
     if (access->patience == DISK_NOW && message->wire_bytes > NATIVE_CHECK_NOW_BYTES)
         return MAIL_LATER;
 
@@ -88,8 +87,8 @@ enum mail_result native_wire_check(struct native *native, const struct disk_acce
         return MAIL_PERMANENT;
     set_checked(native, number);
     if (native->wire_state != 0)
-        disk_set_checked(access->disk, fingerprint);
-    *out_just_read = true;
+        disk_set_checked(access->disk, fingerprint_of(native->wire_state, message));
+    *out_resident_bytes = message->wire_bytes;
     return MAIL_DONE;
 }
 
@@ -131,6 +130,34 @@ static bool window_fits(const struct native_place *message, const char *window, 
         return false;
     return done + bytes < message->wire_bytes ||
            memcmp(window + bytes - WIRE_END_BYTES, wire_end, WIRE_END_BYTES) == 0;
+}
+
+/* The message and those behind it whose checksums were right lately and which lie in memory one
+ * after the other: sets them as checked, and answers their bytes. 0 where not even the first is. */
+static uint64_t find_resident(struct native *native, const struct disk_access *access,
+                              uint32_t number)
+{
+    must(number - native->place_number < native->place_count);
+    const struct native_place *first = &native->places[number - native->place_number];
+    const struct native_place *end = native->places + native->place_count;
+    const struct native_place *next = first;
+    uint64_t bytes = 0;
+    while (next < end && next->offset == first->offset + bytes &&
+           (next == first || bytes + next->wire_bytes <= NATIVE_AHEAD_BYTES) &&
+           disk_was_checked(access->disk, fingerprint_of(native->wire_state, next)))
+        bytes += next++->wire_bytes;
+    bool is_more = next > first + 1;
+    if (is_more && !disk_is_resident(access->disk, native->wire, first->offset, bytes)) {
+        is_more = false;
+        next = first + 1;
+        bytes = first->wire_bytes;
+    }
+    if (next == first ||
+        (!is_more && !disk_is_resident(access->disk, native->wire, first->offset, bytes)))
+        return 0;
+    for (; first < next; first++)
+        set_checked(native, number++);
+    return bytes;
 }
 
 /* Mixes all that must be the same for the checksum to be right still (the steps of splitmix64). */

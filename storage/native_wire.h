@@ -19,14 +19,19 @@ bool native_wire_lengths_fit(const struct native_place *place);
  * MAIL_PERMANENT where the header record is damaged or the file is missing. */
 enum mail_result native_wire_open(struct native *native, const struct disk_access *access);
 
-/* Checks a message whose lengths fit: inside the file, first line, end, checksum.
- * Once passed, it is not read again as long as its neighbours are asked for, nor where another
- * session has checked it lately and it is in memory still (disk_is_checked). MAIL_PERMANENT where
- * it is damaged; MAIL_LATER for a large one with DISK_NOW. `out_just_read` says whether this call
- * has found all of it in memory. Uses scratch. */
+/* So many bytes of messages that follow one another are looked for in memory at once: who asks for
+ * one mostly asks for the next. */
+#define NATIVE_AHEAD_BYTES (256 * 1024)
+
+/* Checks a message whose lengths fit and which native->places holds: inside the file, first line,
+ * end, checksum. Once passed, it is not read again as long as its neighbours are asked for, nor
+ * where another session has checked it lately (disk_was_checked) and it is in memory still; its
+ * neighbours are then looked at with it. MAIL_PERMANENT where it is damaged; MAIL_LATER for a large
+ * one with DISK_NOW. `out_resident_bytes`: so many bytes, from the message's first on, this call
+ * has found in memory. Uses scratch. */
 enum mail_result native_wire_check(struct native *native, const struct disk_access *access,
                                    uint32_t number, const struct native_place *message,
-                                   bool *out_just_read);
+                                   uint64_t *out_resident_bytes);
 
 /* How many bytes behind the first line TOP sends: header, blank line and `lines` lines of the body,
  * never the end. The message must have been checked. Uses scratch. */

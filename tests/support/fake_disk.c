@@ -63,6 +63,7 @@ struct disk {
     bool crashed;
     bool refuses_punch;
     bool remembers_checks;
+    uint64_t resident_bytes;
     uint64_t checked[CHECKED_MAX]; /* fingerprints */
     uint64_t file_bytes_max;       /* 0: none */
     int64_t time_ns;
@@ -235,13 +236,22 @@ int disk_state(struct disk *disk, int file, uint64_t *out_state)
     return 0;
 }
 
-bool disk_is_checked(struct disk *disk, int file, uint64_t offset, uint64_t bytes,
-                     uint64_t fingerprint)
+bool disk_was_checked(struct disk *disk, uint64_t fingerprint)
 {
-    (void)file;
-    (void)offset;
-    (void)bytes;
     return disk->remembers_checks && disk->checked[fingerprint % CHECKED_MAX] == fingerprint;
+}
+
+bool disk_is_resident(struct disk *disk, int file, uint64_t offset, uint64_t bytes)
+{
+    require(bytes > 0);
+    disk->calls[FAKE_RESIDENT]++;
+    return offset + bytes <= file_of(disk, file)->now_bytes &&
+           offset + bytes <= disk->resident_bytes;
+}
+
+void fake_disk_keep_resident(struct disk *disk, uint64_t bytes)
+{
+    disk->resident_bytes = bytes;
 }
 
 void disk_set_checked(struct disk *disk, uint64_t fingerprint)
@@ -401,6 +411,7 @@ struct disk *fake_disk_make(void)
 {
     struct disk *disk = calloc(1, sizeof(*disk));
     require(disk != NULL);
+    disk->resident_bytes = UINT64_MAX;
     for (int handle = 0; handle < HANDLES_MAX; handle++)
         disk->handles[handle].file = NO_FILE;
     return disk;

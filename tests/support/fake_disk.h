@@ -31,6 +31,7 @@ enum fake_call {
     FAKE_LOOK,
     FAKE_LIST,
     FAKE_MEMORY,
+    FAKE_RESIDENT,
     FAKE_CALL_COUNT,
 };
 
@@ -61,8 +62,11 @@ void fake_disk_wait_every(struct disk *disk, uint64_t n);
 /* Whether disk_punch answers -EOPNOTSUPP. */
 void fake_disk_refuse_punch(struct disk *disk, bool refuse);
 
-/* From now on disk_is_checked knows what was set, in memory or not; else it never does. */
+/* From now on disk_was_checked knows what was set; else it never does. */
 void fake_disk_remember_checks(struct disk *disk);
+
+/* Of each file, only the first `bytes` are in memory, as disk_is_resident sees it; else all. */
+void fake_disk_keep_resident(struct disk *disk, uint64_t bytes);
 
 /* A disk that is full as soon as one of its files has so many bytes; 0: never. */
 void fake_disk_limit(struct disk *disk, uint64_t file_bytes_max);

@@ -337,23 +337,28 @@ Test(disk_posix, a_change_is_another_state)
     cr_expect_eq(disk_state(disk, file, &ignored), -EBADF);
 }
 
-Test(disk_posix, what_was_checked_is_known_while_it_is_in_memory)
+Test(disk_posix, what_was_checked_is_known)
+{
+    disk_set_checked(disk, 77);
+    cr_expect_not(disk_was_checked(disk, 77), "nothing is remembered by itself");
+    disk_posix_remember_checks(disk, 64, 100);
+    cr_expect_not(disk_was_checked(disk, 77));
+    disk_set_checked(disk, 77);
+    cr_expect(disk_was_checked(disk, 77));
+    cr_expect_not(disk_was_checked(disk, UINT64_C(77) << 32));
+}
+
+Test(disk_posix, what_is_in_memory_is_told)
 {
     int file = make_file("a", 8192);
-    disk_set_checked(disk, 77);
-    cr_expect_not(disk_is_checked(disk, file, 0, 8192, 77), "nothing is remembered by itself");
-    disk_posix_remember_checks(disk, 64, 100);
-    cr_expect_not(disk_is_checked(disk, file, 0, 8192, 77));
-    disk_set_checked(disk, 77);
-    bool has_cachestat = disk_is_checked(disk, file, 0, 8192, 77);
+    bool has_cachestat = disk_is_resident(disk, file, 0, 8192);
     if (!has_cachestat)
         cr_skip_test("this kernel lacks cachestat");
-    cr_expect_not(disk_is_checked(disk, file, 0, 8192, UINT64_C(77) << 32));
-    cr_expect_not(disk_is_checked(disk, file, 0, 8193 + 4096, 77), "not all of it is in memory");
+    cr_expect_not(disk_is_resident(disk, file, 0, 8193 + 4096), "not all of it is in the file");
     cr_assert_eq(disk_sync(disk, file), 0);
     if (posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED) == 0 &&
         !disk_posix_is_resident(file, 0, 8192, NULL))
-        cr_expect_not(disk_is_checked(disk, file, 0, 8192, 77));
+        cr_expect_not(disk_is_resident(disk, file, 0, 8192));
     disk_close(disk, file);
 }
 

@@ -1,4 +1,5 @@
 /* test_native: what a session sees of a native maildrop, whole or damaged. */
+#include "storage/native_wire.h"
 #include "tests/support/box.h"
 
 #include <criterion/criterion.h>
@@ -100,12 +101,12 @@ Test(native, a_poll_and_a_body_cost_this_much)
     box_open(&box, 5);
     cr_assert_eq(fake_disk_calls(box.disk, FAKE_READ), 1);
     cr_assert_eq(box_body(&box, 1, &range), MAIL_DONE); /* header, five records, wire */
-    cr_assert(range.just_read);
+    cr_assert_eq(range.resident_bytes, range.bytes);
     cr_assert_eq(fake_disk_calls(box.disk, FAKE_READ), 4);
     cr_assert_eq(box_body(&box, 2, &range), MAIL_DONE); /* wire */
     cr_assert_eq(fake_disk_calls(box.disk, FAKE_READ), 5);
     cr_assert_eq(box_top(&box, 1, 0, &range), MAIL_DONE); /* nothing: it has been checked */
-    cr_assert(!range.just_read);
+    cr_assert_eq(range.resident_bytes, 0);
     cr_assert_eq(fake_disk_calls(box.disk, FAKE_READ), 5);
     cr_assert_eq(fake_disk_calls(box.disk, FAKE_OPEN), 2);
     cr_assert_eq(fake_disk_calls(box.disk, FAKE_SIZE), 1);
@@ -123,11 +124,70 @@ Test(native, what_was_checked_lately_is_not_read_again)
         cr_assert_eq(box_body(&box, 1, &range), MAIL_DONE);
         fake_disk_counts_reset(box.disk);
         cr_assert_eq(box_body(&box, 2, &range), MAIL_DONE);
-        cr_assert(range.just_read);
+        cr_assert_eq(range.resident_bytes, session == 0 ? range.bytes : 0);
         cr_assert(range_is(&range, "+OK 4 octets\r\nm2\r\n.\r\n"));
         cr_assert_eq(fake_disk_calls(box.disk, FAKE_READ), session == 0 ? 1 : 0);
         box_close(&box);
     }
+}
+
+/* All messages of a maildrop in one look, as many as are in memory one after the other. */
+Test(native, neighbours_are_looked_for_in_memory_together)
+{
+    struct mail_range range, first;
+    box_fill(&box, 1, 4);
+    fake_disk_remember_checks(box.disk);
+    box_open(&box, 4);
+    for (uint32_t number = 1; number <= 3; number++)
+        cr_assert_eq(box_body(&box, number, &range), MAIL_DONE); /* the fourth is never checked */
+    box_close(&box);
+
+    box_open(&box, 4);
+    fake_disk_counts_reset(box.disk);
+    cr_assert_eq(box_body(&box, 1, &first), MAIL_DONE);
+    cr_expect_eq(first.resident_bytes, 3 * first.bytes);
+    for (uint32_t number = 2; number <= 3; number++)
+        cr_assert_eq(box_body(&box, number, &range), MAIL_DONE);
+    cr_expect_eq(fake_disk_calls(box.disk, FAKE_RESIDENT), 1);
+    cr_assert_eq(box_body(&box, 4, &range), MAIL_DONE);
+    cr_expect_eq(range.resident_bytes, range.bytes, "it was read");
+    box_close(&box);
+
+    /* The third has left the memory: the first is found by itself, and nothing else is believed. */
+    fake_disk_keep_resident(box.disk, first.offset + 3 * first.bytes - 1);
+    box_open(&box, 4);
+    fake_disk_counts_reset(box.disk);
+    cr_assert_eq(box_body(&box, 1, &range), MAIL_DONE);
+    cr_expect_eq(range.resident_bytes, first.bytes);
+    cr_expect_eq(fake_disk_calls(box.disk, FAKE_RESIDENT), 2);
+    uint64_t reads = fake_disk_calls(box.disk, FAKE_READ);
+    cr_assert_eq(box_body(&box, 3, &range), MAIL_DONE);
+    cr_expect_eq(fake_disk_calls(box.disk, FAKE_READ), reads + 1, "it is read again");
+    box_close(&box);
+}
+
+/* A look ahead has a length, and a message that is longer is looked at alone. */
+Test(native, a_look_ahead_has_a_limit)
+{
+    struct mail_range range;
+    char *large = big_text(NATIVE_AHEAD_BYTES / 2);
+    fake_disk_remember_checks(box.disk);
+    deliver("a", large);
+    deliver("b", "x");
+    deliver("c", large);
+    free(large);
+    for (int session = 0; session < 2; session++) {
+        box_open(&box, 3);
+        for (uint32_t number = 1; number <= 3; number++)
+            cr_assert_eq(box_body(&box, number, &range), MAIL_DONE);
+        box_close(&box);
+    }
+    box_open(&box, 3);
+    cr_assert_eq(box_body(&box, 1, &range), MAIL_DONE);
+    cr_expect_gt(range.resident_bytes, range.bytes);
+    cr_expect_leq(range.resident_bytes, NATIVE_AHEAD_BYTES);
+    cr_expect_lt(range.resident_bytes, 2 * range.bytes);
+    box_close(&box);
 }
 
 /* A change of the file makes all that was known of it worthless. */

@@ -79,6 +79,23 @@ Test(plan, neighbours_in_a_file_are_one_range)
     cr_assert(plan.pieces[0].range.offset == 100 && plan.pieces[0].range.bytes == 58);
 }
 
+/* What is known of the second piece counts only where all of the first is known. */
+Test(plan, what_is_in_memory_is_known_of_a_whole_range)
+{
+    static const struct {
+        uint64_t first, second, both;
+    } known[] = {{0, 30, 0}, {49, 30, 49}, {50, 0, 50}, {50, 30, 80}, {95, 30, 95}, {95, 60, 110}};
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+        struct mail_range first = in_file(3, 100, 50), second = in_file(3, 150, 30);
+        first.resident_bytes = known[i].first;
+        second.resident_bytes = known[i].second;
+        plan_init(&plan);
+        plan_range(&plan, first);
+        plan_range(&plan, second);
+        cr_assert_eq(plan.pieces[0].range.resident_bytes, known[i].both, "case %zu", i);
+    }
+}
+
 Test(plan, others_in_a_file_are_not)
 {
     plan_range(&plan, in_file(3, 100, 50));

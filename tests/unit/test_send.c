@@ -411,7 +411,7 @@ Test(send, what_was_in_memory_is_believed_for_a_moment)
     now_ms = 1000;
     for (uint64_t offset = 0; offset < 30000; offset += 10000) {
         add_range(offset, 10000);
-        plan.pieces[0].range.just_read = true;
+        plan.pieces[0].range.resident_bytes = 10000;
         cr_assert_eq(send_all(0), SEND_DONE);
         plan_init(&plan);
         send_begin(&stream);
@@ -421,6 +421,26 @@ Test(send, what_was_in_memory_is_believed_for_a_moment)
     add_range(5000, 20000);
     cr_expect_eq(send_to(1), SEND_DAMAGED);
     now_ms++;
+    cr_expect_eq(send_to(1), SEND_COLD);
+    end_pair();
+}
+
+/* What is known of the bytes behind a range is believed when they are asked for. */
+Test(send, what_is_known_behind_a_range_is_believed_too)
+{
+    begin_pair(0);
+    now_ms = 1000;
+    add_range(0, 10000);
+    plan.pieces[0].range.resident_bytes = 30000;
+    cr_assert_eq(send_all(0), SEND_DONE);
+    plan_init(&plan);
+    send_begin(&stream);
+    cr_assert_eq(disk_truncate(disk, file, 0), 0);
+    add_range(10000, 20000);
+    cr_expect_eq(send_to(1), SEND_DAMAGED);
+    plan_init(&plan);
+    send_begin(&stream);
+    add_range(10000, 20001);
     cr_expect_eq(send_to(1), SEND_COLD);
     end_pair();
 }
