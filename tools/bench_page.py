@@ -75,7 +75,8 @@ def page(results, budgets, pictures):
     """The whole of docs/BENCHMARKS.md. `pictures`: where they lie from there, by the name of the growth, or CPU."""
     rounds_word = "round" if results["rounds"] == 1 else "rounds"
     note = " " + results["note"] if results["note"] else ""
-    parts = [HEAD.format(**{**results, "note": note}, rounds_word=rounds_word), budget_table(budgets)]
+    peers = "".join(f"| {name.capitalize()} | {version} |\n" for name, version in results["versions"].items() if name not in ("ringpost", "dovecot"))
+    parts = [HEAD.format(**{**results, "note": note}, rounds_word=rounds_word, peers=peers), budget_table(budgets)]
     if CPU in pictures:
         parts.append(f"![CPU of each contestant]({pictures[CPU]})\n")
     chapters = {}
@@ -109,7 +110,7 @@ for that machine and hour only, ratios hold longer.{note}
 | memory, file system of the mail | {machine[memory_gb]} GB, {machine[file_system]} |
 | Ringpost | {versions[ringpost]} |
 | Dovecot | {versions[dovecot]} |
-| processor time read from | {meter} |
+{peers}| processor time read from | {meter} |
 | measured | {rounds} {rounds_word} of {seconds} s for each figure, all contestants in turn in each; the median is shown |
 | load average, first and last | {load[0]}, {load[1]} |
 

@@ -15,6 +15,7 @@ from bench_servers import PASSWORD, RINGBENCH, BenchError, be_nice
 USERS = "user%d:1-500"
 LMTP_USERS = "lmtp%d:1-200"
 FEW, MANY = "few%d:1-2", "many%d:1-2"  # with 10 and with 100,000 messages
+PLAIN = "Plain POP3"  # the chapter in which those are who only come when they are asked for
 HELD_USERS = 5000
 HELD_ON_S = 5  # sessions are held so much longer while something else is measured
 HELD = f"held%d:1-{HELD_USERS}"
@@ -60,12 +61,12 @@ RETR = ("--connections", "50", "--mix", "retr", "--commands", "1M")
 MAILDIR = (Contestant("ringpost", "ringpost-maildir"), Contestant("dovecot", "dovecot"))
 
 SCENARIOS = (
-    Scenario("poll", "log in, STAT, QUIT", "session", FIFTY + ("--mix", "poll"), plain(*ALL_THREE), "Plain POP3"),
+    Scenario("poll", "log in, STAT, QUIT", "session", FIFTY + ("--mix", "poll"), plain(*ALL_THREE), PLAIN),
     Scenario("fetch", "log in, STAT, LIST, UIDL, 10 RETR of 10 KB, QUIT", "session", FIFTY + ("--mix", "all"),
-             plain(*ALL_THREE), "Plain POP3"),
-    Scenario("retr", "RETR of 10 KB, one after the other in one session", "message", RETR, plain(*ALL_THREE), "Plain POP3"),
+             plain(*ALL_THREE), PLAIN),
+    Scenario("retr", "RETR of 10 KB, one after the other in one session", "message", RETR, plain(*ALL_THREE), PLAIN),
     Scenario("retr-pipelined", "the same, up to 32 at once", "message", RETR + ("--pipelining",), plain(*ALL_THREE),
-             "Plain POP3"),
+             PLAIN),
     Scenario("tls-greeting", "a full handshake, greeting, QUIT", "session", FIFTY + ("--mix", "greet"),
              by_tls("ringpost", "dovecot"), "POP3S"),
     Scenario("tls-poll", "log in, STAT, QUIT by TLS; resumed: not the first session", "session", FIFTY + ("--mix", "poll"),
@@ -83,6 +84,11 @@ SCENARIOS = (
              (Contestant("ringpost-10", "ringpost", users=FEW), Contestant("ringpost-100000", "ringpost", users=MANY)),
              "Large maildrops"),
 )
+
+def scenarios(peers=()):
+    """All of them, with these servers beside those that are always there."""
+    return [dataclasses.replace(one, contestants=one.contestants + plain(*peers)) if one.chapter == PLAIN else one for one in SCENARIOS]
+
 
 # Memory is another kind of measurement: once for each, between two numbers of held sessions.
 HELD_CONTESTANTS = (

@@ -18,6 +18,7 @@ sys.path.insert(0, os.path.join(TOP, "tools"))
 import bench_accounts
 import bench_meter
 import bench_page
+import bench_peers
 import bench_plot
 import bench_report
 import bench_scenarios
@@ -177,6 +178,39 @@ class Growths(unittest.TestCase):
         self.check(bench_sessions.shards(self.place, self.load, 0.2), 2)
 
 
+class Peers(unittest.TestCase):
+    @unittest.skipIf(os.geteuid() != 0, "cannot: only root may install them")
+    def test_each_is_installed_measured_and_gone(self):
+        folder = tempfile.TemporaryDirectory(prefix="ringpost-bench-")
+        self.addCleanup(folder.cleanup)
+        cpus = sorted(os.sched_getaffinity(0))
+        place = bench_servers.Place(folder.name, cpus)
+        load = bench_scenarios.Load(cpus[-1], folder.name)
+        packages = subprocess.run(["dpkg-query", "-W"], stdout=subprocess.PIPE, check=True).stdout
+        for name in bench_peers.MAKERS:
+            server = bench_peers.start(name, place, users=5)
+            try:
+                contestant = bench_scenarios.Contestant(name, name, users="user%d:1-5")
+                measured = load.measure(server, contestant, ("--connections", "3", "--mix", "all", "--check-content"), 0.5, "message", name)
+                self.assertGreater(measured["cpu"], 0)
+                self.assertRegex(server.version, r"^\d+\.\d")
+            finally:
+                server.stop()
+            self.assertIsNotNone(server.cage.holder.returncode)
+            self.assertEqual(server.meter.pids(), []) if server.meter.group is None else self.assertFalse(os.path.exists(server.meter.group))
+        with open("/proc/mounts", encoding="utf-8") as file:
+            self.assertNotIn("ringpost-peer", file.read())
+        self.assertEqual(subprocess.run(["dpkg-query", "-W"], stdout=subprocess.PIPE, check=True).stdout, packages)
+
+    def test_they_stand_beside_the_others_where_that_is_meant(self):
+        for scenario in bench_scenarios.scenarios(("courier",)):
+            names = [contestant.name for contestant in scenario.contestants]
+            self.assertEqual("courier" in names, scenario.chapter == "Plain POP3", scenario.name)
+        canned = results()
+        canned["versions"]["courier"] = "1.0"
+        self.assertIn("\n| Dovecot | D |\n| Courier | 1.0 |\n| processor time", bench_page.page(canned, [], {}))
+
+
 class Meter(unittest.TestCase):
     def test_counts_what_children_spend(self):
         for grouped in (True, False):
@@ -214,7 +248,7 @@ class Run(unittest.TestCase):
                 self.assertIn("**poll**: log in, STAT, QUIT", file.read())
 
     def test_wrong_words(self):
-        for words in (["--only", "pol"], ["--rounds", "-1"], ["--seconds", "0"]):
+        for words in (["--only", "pol"], ["--rounds", "-1"], ["--seconds", "0"], ["--peers", "exchange"]):
             result = subprocess.run([os.path.join(TOP, "tools", "bench"), *words], stdout=subprocess.PIPE,
                                     stderr=subprocess.STDOUT, timeout=60)
             self.assertEqual(result.returncode, 2, result.stdout)
