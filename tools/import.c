@@ -346,7 +346,7 @@ enum ending import_end(struct import *import)
 /* What could not be read is perhaps not gone. */
 static enum ending remove_gone(struct import *import)
 {
-    if (import->counts.failed == 0)
+    if (import->counts.failed == 0 && !import->source_is_cut)
         return import_gone_remove(import->run, import->user, import->path, &import->known,
                                   &import->counts.removed);
     return command_fail(ENDING_FAILED,

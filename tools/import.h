@@ -58,6 +58,7 @@ struct import {
     unsigned char digest[CONTENT_HASH_BYTES];
     enum mail_result result; /* of the store; once it is not MAIL_DONE nothing more is put in */
     bool interrupted;
+    bool source_is_cut; /* set by sources that were not read to their end, before import_end */
     bool in_message;
     bool message_too_big;
     uint64_t message_bytes; /* as read */
@@ -99,8 +100,8 @@ void import_refuse(struct import *import, const char *where, const char *why);
 void import_expect(struct import *import, uint64_t total);
 void import_step(struct import *import, uint64_t done);
 
-/* Commits what is whole, removes what is gone where that is wanted and nothing has failed, frees
- * everything and says what has happened. */
+/* Commits what is whole, removes what is gone where that is wanted and all of the source could be
+ * read, frees everything and says what has happened. */
 enum ending import_end(struct import *import);
 
 /* The sources. Each says its own sentences. */

@@ -83,6 +83,7 @@ enum ending import_from_mbox(struct run *run, const char *user, const char *path
 /* Nothing has been put in where the file is refused as a whole: that shows at its first message. */
 static enum ending finish(struct import_mbox *mbox)
 {
+    mbox->import.source_is_cut = !mbox->readable || mbox->foreign || mbox->is_unclear;
     const enum ending ending = import_end(&mbox->import);
     if (mbox->foreign)
         return command_fail(ENDING_FAILED,

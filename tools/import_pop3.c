@@ -42,6 +42,7 @@ enum ending import_from_pop3(struct run *run, const char *user, const char *path
             import_step(import, i + 1);
         }
         const bool has_failed = !goes_on && import_goes_on(import);
+        import->source_is_cut = !goes_on;
         ending = import_end(import);
         if (has_failed)
             ending = command_fail(ENDING_FAILED, "%s", pop3.remote.error);

@@ -208,6 +208,17 @@ class Files(ImportCase):
             self.fails(1, "in use by a session", "import", "maildir", "alice", source, "--remove-gone")
         self.assertEqual(len(self.listed("alice")), 5)
 
+    def test_remove_gone_of_an_mbox_that_is_none(self):
+        mail = b"From a@b Thu Jan  1 00:00:00 1970\nX-UIDL: %s\n\nx\n\n"
+        source = self.write("m", mail % b"one" + mail % b"two")
+        self.ok("import", "mbox", "alice", source)
+        self.write("m", b"no mbox\n")
+        self.fails(1, "is no mbox", "import", "mbox", "alice", source, "--remove-gone", sentences=2)
+        self.assertEqual(self.uidls("alice"), ["one", "two"])
+        self.write("m", b"From a@b Thu Jan  1 00:00:00 1970\nX-IMAPbase: 9 1\n\nx\n")
+        self.fails(1, "has UIDs in its headers", "import", "mbox", "alice", source, "--remove-gone", sentences=2)
+        self.assertEqual(self.uidls("alice"), ["one", "two"])
+
     def test_maildir_of_courier(self):
         source = self.make_maildir("m", {"cur/10.a:2,S": b"one\n", "cur/11.b:2,": b"two\n"})
         self.write("m/courierpop3dsizelist", b"/3 7 1234\n11.b:2, 5 6:1234:0\n10.a:2,S 5 0:1234:0\n")
@@ -406,6 +417,19 @@ class OtherServers(ImportCase):
         self.fails(1, "was lost, and the maildrop has changed", "import", "pop3", "alice", *self.pop3(server))
         self.assertEqual(self.raw("alice"), [raw for _, raw in self.mails[:2]])
         self.assertIn(b"1 already there", self.ok("import", "pop3", "alice", *self.pop3(server)))
+        self.assertEqual(self.uidls("alice"), [uidl.decode() for uidl, _ in self.mails])
+
+    def test_remove_gone_where_the_server_has_gone(self):
+        def close(server, connection):
+            if connection == 3:
+                server.listener.close()
+                server.silent = True
+        server = self.fake(self.mails, on_connect=close)
+        self.ok("import", "pop3", "alice", *self.pop3(server))
+        server.messages.insert(1, (b"new", b"new\r\n"))
+        server.lose_at = {2}
+        self.fails(1, "nothing is removed(.|\n)*(does not let us in|cannot be reached)", "import", "pop3", "alice",
+                   *self.pop3(server), "--remove-gone", sentences=2)
         self.assertEqual(self.uidls("alice"), [uidl.decode() for uidl, _ in self.mails])
 
     def test_refused_message(self):
