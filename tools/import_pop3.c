@@ -95,7 +95,9 @@ static bool fetch(struct import_pop3 *pop3, const struct remote_message *message
         import_message_end(import, &label);
         return true;
     case REMOTE_REFUSED:
-        import_refuse(import, where, "the old server refuses to give it, and it is left out");
+        import_refuse(import, where,
+                      "the old server refuses to give it, or gives far more than it has said, and "
+                      "it is left out");
         return remote_reopen(&pop3->remote) == REMOTE_DONE;
     case REMOTE_INTERRUPTED:
         import->interrupted = true;

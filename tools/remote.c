@@ -33,7 +33,7 @@ static enum remote_result read_list(struct remote *remote);
 static enum remote_result read_uidls(struct remote *remote);
 static enum remote_result say(struct remote *remote, const char *command);
 static enum remote_result read_body(struct remote *remote, const struct remote_sink *sink,
-                                    uint64_t *out_octets);
+                                    uint64_t octets_max, uint64_t *out_octets);
 static enum remote_result explain(struct remote *remote, CURLcode code);
 static enum remote_result fail(struct remote *remote, const char *what, const char *advice);
 static bool next_line(struct span *text, uint64_t *out_number, struct span *out_rest);
@@ -102,9 +102,12 @@ enum remote_result remote_retrieve(struct remote *remote, const struct remote_me
     char command[32];
     snprintf(command, sizeof command, "RETR %u\r\n", message->number);
     enum remote_result result = say(remote, command);
+    /* What LIST says may be wrong by all line ends, and a message below our limit comes anyway. */
+    const uint64_t told = message->octets < UINT32_MAX ? message->octets : UINT32_MAX;
+    const uint64_t octets_max = 2 * told + remote->run->config.message_bytes_max;
     uint64_t received = 0;
     if (result == REMOTE_DONE)
-        result = read_body(remote, sink, &received);
+        result = read_body(remote, sink, octets_max, &received);
     /* A dot that is all there is, and was not doubled, looks like the end. The real end follows,
      * and costs the connection when the next command is said. */
     if (result == REMOTE_DONE && received == 0 && message->octets > 0 && message->octets <= 3)
@@ -208,7 +211,7 @@ static enum remote_result read_list(struct remote *remote)
     const struct remote_sink sink = {.owner = &listing, .take = take_listing};
     enum remote_result result = say(remote, "LIST\r\n");
     if (result == REMOTE_DONE)
-        result = read_body(remote, &sink, &octets);
+        result = read_body(remote, &sink, LISTING_BYTES_MAX, &octets);
     if (result == REMOTE_REFUSED || result == REMOTE_LOST || listing.failed)
         result = fail(remote, "does not list the maildrop", "is it a POP3 server, and not busy?");
     struct span text = {listing.bytes, listing.used}, rest;
@@ -217,7 +220,9 @@ static enum remote_result read_list(struct remote *remote)
     for (size_t i = 0; i < listing.used; i++)
         room += listing.bytes[i] == '\n';
     remote->messages = calloc(room + 1, sizeof remote->messages[0]);
-    while (result == REMOTE_DONE && remote->messages != NULL && next_line(&text, &number, &rest)) {
+    if (result == REMOTE_DONE && remote->messages == NULL)
+        result = fail(remote, "has too many messages", "there is no memory for their list");
+    while (result == REMOTE_DONE && next_line(&text, &number, &rest)) {
         if (number == 0 || number > UINT32_MAX || !span_number(span_take_word(&rest), &octets)) {
             snprintf(remote->error, sizeof remote->error,
                      "%s answers LIST in a way that cannot be read", remote->url);
@@ -238,13 +243,15 @@ static enum remote_result read_uidls(struct remote *remote)
     const struct remote_sink sink = {.owner = &listing, .take = take_listing};
     enum remote_result result = say(remote, "UIDL\r\n");
     if (result == REMOTE_DONE)
-        result = read_body(remote, &sink, &octets);
+        result = read_body(remote, &sink, LISTING_BYTES_MAX, &octets);
     struct span text = {listing.bytes, listing.used}, rest;
     uint64_t number = 0;
     uint32_t at = 0;
     remote->uidl_text = listing.bytes;
     remote->has_uidls = result == REMOTE_DONE;
-    if (result == REMOTE_LOST || listing.failed)
+    if (listing.failed)
+        return fail(remote, "has too many messages", "there is no memory for their UIDLs");
+    if (result == REMOTE_LOST)
         return REMOTE_FAILED;
     /* An old server may not know it. */
     if (result == REMOTE_REFUSED)
@@ -258,7 +265,7 @@ static enum remote_result read_uidls(struct remote *remote)
     return result;
 }
 
-/* "12 rest": false at the end. */
+/* "12 rest", where the number is 0 if there is none: false at the end. */
 static bool next_line(struct span *text, uint64_t *out_number, struct span *out_rest)
 {
     const char *end = text->length > 0 ? memchr(text->bytes, '\n', text->length) : NULL;
@@ -269,8 +276,6 @@ static bool next_line(struct span *text, uint64_t *out_number, struct span *out_
     while (out_rest->length > 0 && (out_rest->bytes[out_rest->length - 1] == '\r' ||
                                     out_rest->bytes[out_rest->length - 1] == ' '))
         out_rest->length--;
-    if (out_rest->length == 0)
-        return false;
     if (!span_number(span_take_word(out_rest), out_number))
         *out_number = 0;
     while (out_rest->length > 0 && *out_rest->bytes == ' ') {
@@ -317,6 +322,14 @@ static enum remote_result receive(struct remote *remote)
     }
 }
 
+/* What we hear is no answer to what we have said: nothing can be trusted any more. */
+static enum remote_result no_pop3(struct remote *remote)
+{
+    remote->curl_error[0] = '\0';
+    fail(remote, "answers what is no POP3", "try again");
+    return REMOTE_LOST;
+}
+
 /* Says a command, and reads the first line of the answer. */
 static enum remote_result say(struct remote *remote, const char *command)
 {
@@ -335,7 +348,7 @@ static enum remote_result say(struct remote *remote, const char *command)
     while (remote->begin == remote->end || (end = memchr(remote->buffer + remote->begin, '\n',
                                                          remote->end - remote->begin)) == NULL) {
         const bool is_full = remote->end == sizeof remote->buffer;
-        const enum remote_result result = is_full ? REMOTE_LOST : receive(remote);
+        const enum remote_result result = is_full ? no_pop3(remote) : receive(remote);
         if (result != REMOTE_DONE)
             return result;
     }
@@ -345,16 +358,14 @@ static enum remote_result say(struct remote *remote, const char *command)
         return REMOTE_DONE;
     if (end - line >= 4 && memcmp(line, "-ERR", 4) == 0)
         return REMOTE_REFUSED;
-    /* What we hear is no answer to what we have said: nothing can be trusted any more. */
-    remote->curl_error[0] = '\0';
-    fail(remote, "answers what is no POP3", "try again");
-    return REMOTE_LOST;
+    return no_pop3(remote);
 }
 
-/* The rest of an answer of several lines. Some servers do not double a dot that begins a message:
+/* The rest of an answer of several lines; REMOTE_REFUSED where it is longer than anything that we
+ * would take, for it may have no end. Some servers do not double a dot that begins a message:
  * it is one where no dot and no line end follow. */
 static enum remote_result read_body(struct remote *remote, const struct remote_sink *sink,
-                                    uint64_t *out_octets)
+                                    uint64_t octets_max, uint64_t *out_octets)
 {
     struct dot_decoder decoder;
     char plain[REMOTE_BUFFER_BYTES + 1];
@@ -375,6 +386,8 @@ static enum remote_result read_body(struct remote *remote, const struct remote_s
         const size_t count = dot_decode(&decoder, &input, plain, sizeof plain);
         remote->begin = remote->end - input.length;
         *out_octets += count;
+        if (*out_octets > octets_max)
+            return REMOTE_REFUSED;
         if (count > 0)
             sink->take(sink->owner, (struct span){plain, count});
     }

@@ -432,6 +432,50 @@ class OtherServers(ImportCase):
                    *self.pop3(server), "--remove-gone", sentences=2)
         self.assertEqual(self.uidls("alice"), [uidl.decode() for uidl, _ in self.mails])
 
+    def test_answers_that_have_no_end(self):
+        """Each ends by a limit, not by memory or patience."""
+        class Endless(FakePop3):
+            def talk(self, client):
+                def forever(first, more):
+                    client.sendall(first)
+                    while True:
+                        client.sendall(more)
+                lines = client.makefile("rb")
+                client.sendall(b"+OK here\r\n")
+                for line in lines:
+                    verb = line.split()[0].upper().decode()
+                    if verb == self.endless:
+                        forever(b"+OK\r\n", b"1 1\r\n" * 8192)
+                    elif verb + " line" == self.endless:
+                        forever(b"+OK", b" " * 65536)
+                    client.sendall({"LIST": b"+OK\r\n1 9\r\n.\r\n", "UIDL": b"+OK\r\n1 a\r\n.\r\n",
+                                    "CAPA": b"+OK\r\nUSER\r\n.\r\n"}.get(verb, b"+OK\r\n"))
+        self.settings = "message-size = 1024"
+        self.write_config(self.store)
+        for endless, pattern in (("RETR", "message 1 of alice: .*far more than it has said"), ("LIST line", "does not list the maildrop"),
+                                 ("UIDL line", "no POP3"), ("RETR line", "no POP3")):
+            with self.subTest(endless):
+                server = Endless([])
+                self.addCleanup(server.close)
+                server.endless = endless
+                self.fails(1, pattern, "import", "pop3", "alice", *self.pop3(server))
+        self.assertEqual(self.listed("alice"), [])
+
+    def test_list_with_a_hole(self):
+        class Hole(FakePop3):
+            def talk(self, client):
+                super().talk(Spoilt(client))
+        class Spoilt:
+            def __init__(self, client):
+                self.makefile, self.client = client.makefile, client
+
+            def sendall(self, data):
+                self.client.sendall(data.replace(b"\r\n2 ", b"\r\n\r\n2 "))
+        server = Hole(self.mails[:3])
+        self.addCleanup(server.close)
+        self.fails(1, "LIST in a way that cannot be read", "import", "pop3", "alice", *self.pop3(server),
+                   "--remove-gone")
+
     def test_refused_message(self):
         server = self.fake(self.mails[:4], refuse=(2,))
         self.fails(1, "message 2 of alice: the old server refuses", "import", "pop3", "alice", *self.pop3(server))
