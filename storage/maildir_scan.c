@@ -15,9 +15,6 @@
 /* Folders that never come to rest are taken as they are. */
 #define LISTINGS_MAX 5
 
-static enum mail_result list_at_rest(struct maildir_session *session,
-                                     const struct disk_access *access, struct maildir_list *list,
-                                     struct maildir_stamp *out_stamp);
 static enum mail_result list_folder(struct maildir_session *session,
                                     const struct disk_access *access, bool in_new,
                                     struct maildir_list *list);
@@ -41,7 +38,7 @@ enum mail_result maildir_scan(struct maildir_session *session, const struct disk
     if (session->settings->move_new)
         result = move_new(session, access, list);
     if (result == MAIL_DONE)
-        result = list_at_rest(session, access, list, out_stamp);
+        result = maildir_scan_folders(session, access, list, out_stamp);
     if (result == MAIL_DONE && list->count > session->settings->messages_max)
         return MAIL_TOO_BIG;
     if (result == MAIL_DONE && old != NULL)
@@ -57,23 +54,18 @@ enum mail_result maildir_scan(struct maildir_session *session, const struct disk
     return make_uidls(session, list) && maildir_list_sort(list) ? MAIL_DONE : MAIL_TEMPORARY;
 }
 
-enum mail_result maildir_scan_folders(struct maildir_session *session,
-                                      const struct disk_access *access, struct maildir_list *list)
-{
-    enum mail_result result = list_folder(session, access, true, list);
-    return result == MAIL_DONE ? list_folder(session, access, false, list) : result;
-}
-
 /* `new` comes first: what moves to `cur` meanwhile is seen there. */
-static enum mail_result list_at_rest(struct maildir_session *session,
-                                     const struct disk_access *access, struct maildir_list *list,
-                                     struct maildir_stamp *out_stamp)
+enum mail_result maildir_scan_folders(struct maildir_session *session,
+                                      const struct disk_access *access, struct maildir_list *list,
+                                      struct maildir_stamp *out_stamp)
 {
     enum mail_result result = maildir_look(session, access, out_stamp);
     for (int listings = 0; result == MAIL_DONE && listings < LISTINGS_MAX; listings++) {
         struct maildir_stamp before = *out_stamp;
         maildir_list_clear(list);
-        result = maildir_scan_folders(session, access, list);
+        result = list_folder(session, access, true, list);
+        if (result == MAIL_DONE)
+            result = list_folder(session, access, false, list);
         if (result == MAIL_DONE)
             result = maildir_look(session, access, out_stamp);
         if (before.new_ns == out_stamp->new_ns && before.cur_ns == out_stamp->cur_ns)

@@ -17,8 +17,10 @@ enum mail_result maildir_scan(struct maildir_session *session, const struct disk
                               struct maildir_list *list, struct maildir_stamp *out_stamp,
                               bool *out_is_whole);
 
-/* Lists `new` and `cur`, nothing else. */
+/* Lists `new` and `cur`, nothing else, as they are between two changes: what is there and is not
+ * listed would count as gone. `out_stamp` is of that moment. */
 enum mail_result maildir_scan_folders(struct maildir_session *session,
-                                      const struct disk_access *access, struct maildir_list *list);
+                                      const struct disk_access *access, struct maildir_list *list,
+                                      struct maildir_stamp *out_stamp);
 
 #endif

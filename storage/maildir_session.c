@@ -215,8 +215,8 @@ enum mail_result maildir_follow(struct maildir_session *session, const struct di
     bool is_fresh = is_stale || !session->has_renamed;
     if (is_fresh) {
         session->has_renamed = false;
-        maildir_list_clear(&session->renamed);
-        enum mail_result result = maildir_scan_folders(session, access, &session->renamed);
+        struct maildir_stamp stamp;
+        enum mail_result result = maildir_scan_folders(session, access, &session->renamed, &stamp);
         if (result != MAIL_DONE)
             return result;
         session->has_renamed = true;

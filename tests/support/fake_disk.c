@@ -67,6 +67,7 @@ struct disk {
     uint64_t checked[CHECKED_MAX]; /* fingerprints */
     uint64_t file_bytes_max;       /* 0: none */
     int64_t time_ns;
+    const char *moves_from, *moves_to; /* while a folder is listed */
     uint32_t blocks;
     _Alignas(16) char scratch[DISK_SCRATCH_BYTES];
 };
@@ -174,9 +175,17 @@ int64_t disk_list(struct disk *disk, int folder, char *buffer, size_t bytes)
         const struct name *name = &disk->now.items[handle->listed];
         if (name->file == IS_FOLDER || !is_in_folder(name->path, handle->folder))
             continue;
+        if (disk->moves_from != NULL && strcmp(name->path, disk->moves_from) == 0)
+            continue;
         const char *last = name->path + strlen(handle->folder) + 1;
         strcpy(buffer + used, last);
         used += strlen(last) + 1;
+    }
+    if (disk->moves_from != NULL && is_in_folder(disk->moves_from, handle->folder)) {
+        disk->time_ns++;
+        change_names(disk, disk->moves_from, disk->moves_to,
+                     find(&disk->now, disk->moves_from)->file);
+        disk->moves_from = NULL;
     }
     return (int64_t)used;
 }
@@ -510,6 +519,12 @@ uint64_t fake_disk_operations(const struct disk *disk)
 void fake_disk_step_clock(struct disk *disk, int64_t ns)
 {
     disk->time_ns += ns;
+}
+
+void fake_disk_move_while_listed(struct disk *disk, const char *from, const char *to)
+{
+    disk->moves_from = from;
+    disk->moves_to = to;
 }
 
 uint32_t fake_disk_blocks(const struct disk *disk)

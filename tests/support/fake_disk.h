@@ -81,6 +81,10 @@ uint64_t fake_disk_operations(const struct disk *disk);
  * is, so that two changes without a step between them look like one. */
 void fake_disk_step_clock(struct disk *disk, int64_t ns);
 
+/* The next listing of the folder of `from` shows neither name: another renames the file meanwhile.
+ * Both are borrowed until then. */
+void fake_disk_move_while_listed(struct disk *disk, const char *from, const char *to);
+
 /* Blocks of disk_memory that nobody has given back. */
 uint32_t fake_disk_blocks(const struct disk *disk);
 

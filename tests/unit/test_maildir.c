@@ -105,6 +105,26 @@ Test(maildir, deliveries_and_flags_of_others_are_seen_by_the_next_session)
     maildir_box_close(&box);
 }
 
+/* A folder that others rename in may not show a file that is there. */
+Test(maildir, a_message_that_a_listing_misses_is_not_gone)
+{
+    maildir_box_init(&box, "own");
+    maildir_box_put(&box, "cur/1.h:2,", "one\n");
+    maildir_box_settle(&box);
+    maildir_box_open(&box, 1);
+    maildir_box_rename(&box, "cur/1.h:2,", "cur/1.h:2,S");
+    fake_disk_move_while_listed(box.disk, MAILDIR_BOX_PATH "/cur/1.h:2,S",
+                                MAILDIR_BOX_PATH "/cur/1.h:2,RS");
+    cr_assert_eq(maildir_box_body(&box, 1, wire), MAIL_DONE);
+    cr_assert_str_eq(wire, "one\r\n");
+    maildir_box_rename(&box, "cur/1.h:2,RS", "cur/1.h:2,S");
+    fake_disk_move_while_listed(box.disk, MAILDIR_BOX_PATH "/cur/1.h:2,S",
+                                MAILDIR_BOX_PATH "/cur/1.h:2,RS");
+    cr_assert_eq(maildir_box_commit(&box, 1U << 1), MAIL_DONE);
+    cr_assert(!maildir_box_has(&box, "cur/1.h:2,RS"), "DONE, and it is still there");
+    maildir_box_close(&box);
+}
+
 Test(maildir, tops)
 {
     static const struct {
