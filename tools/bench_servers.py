@@ -132,7 +132,9 @@ class Server:
                 os.setuid(account.pw_uid)
 
         with open(self.log_path, "wb") as log:
-            self.process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=prepare)
+            # A session of its own: some servers end by a signal to their whole process group.
+            self.process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=prepare,
+                                            start_new_session=True)
         self.meter.root_pid = self.process.pid
         try:
             for port in ports.values():
