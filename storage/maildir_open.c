@@ -125,11 +125,10 @@ static enum mail_result load(struct maildir_session *session, const struct disk_
     bool is_there = index >= 0 &&
                     disk_read(access->disk, index, bytes, sizeof bytes, 0, access->patience) ==
                         (int64_t)sizeof bytes &&
-                    maildir_index_decode_header(bytes, &header) &&
-                    header.view.count <= session->settings->messages_max;
+                    maildir_index_decode_header(bytes, &header);
     session->index = index >= 0 ? index : -1;
     if (is_there && header.is_settled && header.format_crc == session->settings->uidl.crc &&
-        is_same(&header.stamp, &stamp)) {
+        is_same(&header.stamp, &stamp) && header.view.count <= session->settings->messages_max) {
         session->header = header;
         return MAIL_DONE;
     }

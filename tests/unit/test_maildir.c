@@ -125,6 +125,25 @@ Test(maildir, a_message_that_a_listing_misses_is_not_gone)
     maildir_box_close(&box);
 }
 
+Test(maildir, a_lowered_limit_costs_no_uidl)
+{
+    bool waited;
+    maildir_box_init(&box, "dovecot");
+    maildir_box_put(&box, "cur/1.h:2,", "abc\n");
+    maildir_box_put(&box, "cur/2.h:2,", "abc\n");
+    maildir_box_put(&box, "dovecot-uidlist", "3 V9 N3\n1 :1.h:2,\n2 :2.h:2,\n");
+    maildir_box_settle(&box);
+    maildir_box_open(&box, 2);
+    maildir_box_close(&box);
+    box.settings.messages_max = 1;
+    cr_assert_eq(maildir_box_try(&box, &waited), MAIL_TOO_BIG);
+    maildir_box_remove(&box, "cur/1.h:2,");
+    maildir_box_put(&box, "dovecot-uidlist", "3 V10 N2\n1 :2.h:2,\n");
+    maildir_box_open(&box, 1);
+    maildir_box_expect(&box, 1, 5, "0000000200000009");
+    maildir_box_close(&box);
+}
+
 Test(maildir, tops)
 {
     static const struct {
