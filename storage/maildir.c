@@ -107,8 +107,8 @@ static enum mail_result find(struct maildir_session *session, const struct disk_
     if (result != MAIL_DONE)
         return result;
     int64_t bytes = disk_size(access->disk, out_message->file);
-    if (bytes < 0)
-        result = MAIL_PERMANENT; /* a pipe, a device */
+    if (bytes < 0 || bytes > UINT32_MAX)
+        result = MAIL_PERMANENT; /* a pipe, a device, or more than LIST can say */
     else if (access->patience == DISK_NOW && bytes > NATIVE_CHECK_NOW_BYTES)
         result = MAIL_LATER;
     if (result != MAIL_DONE)

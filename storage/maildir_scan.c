@@ -196,7 +196,10 @@ static enum mail_result learn_sizes(struct maildir_session *session,
         }
         struct maildir_size size = {0};
         if (result == MAIL_DONE) {
-            result = maildir_count(access, file, &size);
+            /* One with holes may be larger than its disk, and nobody could be told its size. */
+            result = disk_size(access->disk, file) > UINT32_MAX
+                         ? MAIL_PERMANENT
+                         : maildir_count(access, file, &size);
             disk_close(access->disk, file);
         }
         say_octets(item, size.octets, result == MAIL_DONE);
