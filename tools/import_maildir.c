@@ -23,6 +23,12 @@
 static const char *const folder_names[] = {"new", "cur"};
 #define FOLDERS 2
 
+/* A folder that others change while it is read may not show a file that is there. It is read again
+ * until its time, whose ticks are 10 ms at most, says that nobody has. */
+#define SCANS_MAX  10
+#define SETTLED_NS 20000000
+#define NS_PER_S   INT64_C(1000000000)
+
 struct entry {
     char *name;
     int folder;                              /* index */
@@ -39,11 +45,14 @@ struct import_maildir {
     int folders[FOLDERS]; /* handles, or -1 */
     struct entry *entries;
     size_t count, room;
+    bool is_at_rest; /* all that is there has been seen */
     char buffer[IMPORT_BUFFER_BYTES];
 };
 
 static enum ending open_folders(struct import_maildir *maildir);
+static enum ending scan_at_rest(struct import_maildir *maildir);
 static enum ending scan(struct import_maildir *maildir, int folder);
+static void forget_entries(struct import_maildir *maildir);
 static bool add_entry(struct import_maildir *maildir, int folder, const char *name);
 static int compare(const void *a, const void *b);
 static void import_entry(struct import_maildir *maildir, const struct entry *entry);
@@ -60,16 +69,15 @@ enum ending import_from_maildir(struct run *run, const char *user, const char *p
     enum ending ending = open_folders(&maildir);
     if (ending == ENDING_DONE)
         ending = choose_format(&maildir, order->uidl_format);
-    for (int i = 0; ending == ENDING_DONE && i < FOLDERS; i++) {
-        if (maildir.folders[i] >= 0)
-            ending = scan(&maildir, i);
-    }
+    if (ending == ENDING_DONE)
+        ending = scan_at_rest(&maildir);
     if (ending == ENDING_DONE) {
         order_entries(&maildir);
         ending = import_begin(&maildir.import, run, user, path, order);
     }
     if (ending == ENDING_DONE) {
         struct import *import = &maildir.import;
+        import->source_is_cut = !maildir.is_at_rest;
         import_expect(import, maildir.count);
         for (size_t i = 0; i < maildir.count && import_goes_on(import); i++) {
             import_entry(&maildir, &maildir.entries[i]);
@@ -83,8 +91,7 @@ enum ending import_from_maildir(struct run *run, const char *user, const char *p
     }
     if (maildir.root >= 0)
         close(maildir.root);
-    for (size_t i = 0; i < maildir.count; i++)
-        free(maildir.entries[i].name);
+    forget_entries(&maildir);
     free(maildir.entries);
     maildir_uids_free(&maildir.list);
     return ending;
@@ -116,9 +123,53 @@ static enum ending open_folders(struct import_maildir *maildir)
     return ENDING_DONE;
 }
 
+/* When each folder was changed, and whether that is so long ago that another change would show. */
+static bool look(const struct import_maildir *maildir, int64_t out_changed_ns[FOLDERS])
+{
+    struct timespec now;
+    bool is_settled = true;
+    clock_gettime(CLOCK_REALTIME, &now);
+    for (int i = 0; i < FOLDERS; i++) {
+        struct stat status = {.st_mode = 0};
+        if (maildir->folders[i] >= 0 && fstat(maildir->folders[i], &status) != 0)
+            is_settled = false;
+        out_changed_ns[i] = status.st_mtim.tv_sec * NS_PER_S + status.st_mtim.tv_nsec;
+        const int64_t age_ns = now.tv_sec * NS_PER_S + now.tv_nsec - out_changed_ns[i];
+        is_settled = is_settled && (age_ns > SETTLED_NS || age_ns < -SETTLED_NS);
+    }
+    return is_settled;
+}
+
+static enum ending scan_at_rest(struct import_maildir *maildir)
+{
+    enum ending ending = ENDING_DONE;
+    for (int scans = 0; !maildir->is_at_rest && ending == ENDING_DONE && scans < SCANS_MAX;
+         scans++) {
+        int64_t before_ns[FOLDERS], after_ns[FOLDERS];
+        if (scans > 0)
+            usleep(SETTLED_NS / 1000);
+        const bool is_settled = look(maildir, before_ns);
+        forget_entries(maildir);
+        for (int i = 0; ending == ENDING_DONE && i < FOLDERS; i++) {
+            if (maildir->folders[i] >= 0)
+                ending = scan(maildir, i);
+        }
+        (void)look(maildir, after_ns);
+        maildir->is_at_rest = is_settled && memcmp(before_ns, after_ns, sizeof before_ns) == 0;
+    }
+    return ending;
+}
+
+static void forget_entries(struct import_maildir *maildir)
+{
+    for (size_t i = 0; i < maildir->count; i++)
+        free(maildir->entries[i].name);
+    maildir->count = 0;
+}
+
 static enum ending scan(struct import_maildir *maildir, int folder)
 {
-    const int handle = fcntl(maildir->folders[folder], F_DUPFD_CLOEXEC, 3);
+    const int handle = openat(maildir->folders[folder], ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *entries = handle < 0 ? NULL : fdopendir(handle);
     const struct dirent *entry = NULL;
     struct maildir_name parts;

@@ -208,6 +208,27 @@ class Files(ImportCase):
             self.fails(1, "in use by a session", "import", "maildir", "alice", source, "--remove-gone")
         self.assertEqual(len(self.listed("alice")), 5)
 
+    def test_remove_gone_while_flags_change(self):
+        """A folder that is read while names change in it may not show a file that is there."""
+        source = self.make_maildir("m", {f"cur/1{n:04}.x:2,": b"%d\n" % n for n in range(5000)})
+        self.ok("import", "maildir", "alice", source)
+        stop = threading.Event()
+
+        def flag():
+            while not stop.is_set():
+                for n in range(0, 5000, 5):
+                    for old, new in ((":2,", ":2,S"), (":2,S", ":2,")):
+                        os.rename(self.path("m", "cur", f"1{n:04}.x{old}"), self.path("m", "cur", f"1{n:04}.x{new}"))
+        thread = threading.Thread(target=flag)
+        thread.start()
+        try:
+            for _ in range(8):
+                self.run_it("import", "maildir", "alice", source, "--remove-gone")
+        finally:
+            stop.set()
+            thread.join()
+        self.assertEqual(len(self.listed("alice")), 5000)
+
     def test_remove_gone_of_an_mbox_that_is_none(self):
         mail = b"From a@b Thu Jan  1 00:00:00 1970\nX-UIDL: %s\n\nx\n\n"
         source = self.write("m", mail % b"one" + mail % b"two")
