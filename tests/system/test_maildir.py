@@ -12,7 +12,7 @@ import time
 from dovecot_server import MaildirTest, dovecot_dialect
 from lmtp_client import LmtpTest
 from mails import MEAN, ORDINARY
-from ringpost_server import PATIENCE, on_the_wire
+from ringpost_server import on_the_wire
 from tls_client import TlsTest
 
 # What Dovecot itself sends otherwise than RFC 1939 wants: a first dot that it does not stuff, NUL,
@@ -235,14 +235,12 @@ class Alone(MaildirTest):
         server = self.make_server(uidl_format="own")
         os.truncate(server.put("alice", "cur/1.holes:2,", b"Subject: x\n"), 4 << 40)
         server.put("alice", "cur/2.good:2,", b"good\n")
-        begun = time.monotonic()
         client = server.client("alice")
         self.assertEqual(sizes(client), [0, 6])
         client.refused("RETR 1", b"[SYS/PERM]")
         client.refused("TOP 1 1", b"[SYS/PERM]")
         self.assertEqual(client.retrieve(2), b"good\r\n")
         client.quit()
-        self.assertLess(time.monotonic() - begun, 3 * PATIENCE)
 
     def test_a_link_out_of_the_maildir_is_not_followed(self):
         server = self.make_server(users=("alice", "eve"))
