@@ -146,15 +146,15 @@ static uint64_t find_resident(struct native *native, const struct disk_access *a
            (next == first || bytes + next->wire_bytes <= NATIVE_AHEAD_BYTES) &&
            disk_was_checked(access->disk, fingerprint_of(native->wire_state, next)))
         bytes += next++->wire_bytes;
-    bool is_more = next > first + 1;
-    if (is_more && !disk_is_resident(access->disk, native->wire, first->offset, bytes)) {
-        is_more = false;
-        next = first + 1;
-        bytes = first->wire_bytes;
-    }
-    if (next == first ||
-        (!is_more && !disk_is_resident(access->disk, native->wire, first->offset, bytes)))
+    if (next == first)
         return 0;
+    if (!disk_is_resident(access->disk, native->wire, first->offset, bytes)) {
+        bytes = first->wire_bytes;
+        if (next == first + 1 ||
+            !disk_is_resident(access->disk, native->wire, first->offset, bytes))
+            return 0;
+        next = first + 1;
+    }
     for (; first < next; first++)
         set_checked(native, number++);
     return bytes;
