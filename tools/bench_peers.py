@@ -126,6 +126,8 @@ class Peer(Server):
         client.quit()
 
 
+# Each of these prepares its server, and answers how it is run, its ports, and what it does for a user once it runs.
+
 def cyrus(place, cage, names):
     """Mail comes by its own LMTP, since its store is its own."""
     ports = fresh_ports("pop3", "lmtp")
@@ -137,13 +139,7 @@ def cyrus(place, cage, names):
             file.write(text.format(folder=place.folder, **ports))
     cage.run(f"for user in {' '.join(names)}; do printf %s {PASSWORD} | saslpasswd2 -p -c -f {home}/sasldb -u localhost $user; done; "
              f"cp {home}/*.conf /etc; chown -R cyrus:mail {home}")
-    server = Peer(cage, place, ["/usr/lib/cyrus/bin/master", "-p", f"{home}/pid"], ports)
-    try:
-        for_all(names, lambda name: fill("lmtp", f"lmtp://127.0.0.1:{ports['lmtp']}", name))
-    except BenchError:
-        server.stop()
-        raise
-    return server
+    return ["/usr/lib/cyrus/bin/master", "-p", f"{home}/pid"], ports, lambda name: fill("lmtp", f"lmtp://127.0.0.1:{ports['lmtp']}", name)
 
 
 def courier(place, cage, names):
@@ -158,7 +154,7 @@ def courier(place, cage, names):
              f"sed \"s/@uid@/$(id -u {OWNER})/; s/@gid@/$(id -g {OWNER})/\" {place.path('courier-userdb')} >/etc/courier/userdb; "
              "chmod 600 /etc/courier/userdb; makeuserdb; "
              "sed -i 's/^authmodulelist=.*/authmodulelist=\"authuserdb\"/' /etc/courier/authdaemonrc")
-    return Peer(cage, place, ["sh", "-c", COURIER_RUN.format(**ports)], ports)
+    return ["sh", "-c", COURIER_RUN.format(**ports)], ports, None
 
 
 MAKERS = {"cyrus": cyrus, "courier": courier}
@@ -171,12 +167,18 @@ def start(name, place, users=USERS):
     names = [f"user{n}" for n in range(1, users + 1)]
     cage, server = Cage(name, place.folder), None
     try:
-        server = MAKERS[name](place, cage, names)
+        words, ports, deliver = MAKERS[name](place, cage, names)
+        server = Peer(cage, place, words, ports)
+        if deliver:
+            for_all(names, deliver)
         for_all(names, server.first_session)
         return server
-    except (OSError, poplib.error_proto, BenchError) as error:
+    except BaseException as error:
+        # Whatever ends it, also a person: who runs on would keep the cage.
         (server.stop if server else cage.end)()
-        raise BenchError(f"{name}: {error}") from None
+        if isinstance(error, (OSError, poplib.error_proto, BenchError)):
+            raise BenchError(f"{name}: {error}") from None
+        raise
 
 
 def fill(kind, where, name):

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
+import unittest.mock
 import xml.etree.ElementTree
 
 from ringpost_server import PATIENCE, TOP
@@ -25,6 +26,8 @@ import bench_scenarios
 import bench_servers
 import bench_sessions
 import bench_slow_disk
+
+CANNOT_MOUNT = subprocess.run(["unshare", "--mount", "mount", "-t", "tmpfs", "none", "/mnt"], capture_output=True).returncode != 0
 
 BUDGETS = """
 # a comment
@@ -179,8 +182,7 @@ class Growths(unittest.TestCase):
 
 
 class Peers(unittest.TestCase):
-    @unittest.skipIf(subprocess.run(["unshare", "--mount", "mount", "-t", "tmpfs", "none", "/mnt"], capture_output=True).returncode != 0,
-                     "cannot: nobody here may have mounts of his own (root, and no container)")
+    @unittest.skipIf(CANNOT_MOUNT, "cannot: nobody here may have mounts of his own (root, and no container)")
     def test_each_is_installed_measured_and_gone(self):
         folder = tempfile.TemporaryDirectory(prefix="ringpost-bench-")
         self.addCleanup(folder.cleanup)
@@ -202,6 +204,21 @@ class Peers(unittest.TestCase):
         with open("/proc/mounts", encoding="utf-8") as file:
             self.assertNotIn("ringpost-peer", file.read())
         self.assertEqual(subprocess.run(["dpkg-query", "-W"], stdout=subprocess.PIPE, check=True).stdout, packages)
+
+    @unittest.skipIf(CANNOT_MOUNT, "cannot: nobody here may have mounts of his own (root, and no container)")
+    def test_whoever_is_tired_of_filling_them_leaves_nothing_behind(self):
+        folder = tempfile.TemporaryDirectory(prefix="ringpost-bench-")
+        self.addCleanup(folder.cleanup)
+        place = bench_servers.Place(folder.name, sorted(os.sched_getaffinity(0)))
+        started = []
+
+        def interrupted(server, user):
+            started.append(server)
+            raise KeyboardInterrupt
+        with unittest.mock.patch.object(bench_peers.Peer, "first_session", interrupted), self.assertRaises(KeyboardInterrupt):
+            bench_peers.start("courier", place, users=1)
+        self.assertIsNotNone(started[0].process.returncode)
+        self.assertIsNotNone(started[0].cage.holder.returncode)
 
     def test_they_stand_beside_the_others_where_that_is_meant(self):
         for scenario in bench_scenarios.scenarios(("courier",)):
