@@ -50,9 +50,8 @@ void link_begin(struct load *load, uint32_t kind, uint64_t user, uint64_t due_ns
     load->open_count++;
     load->tally.second.started++;
     load->tally.total.started += load_counts(load, due_ns);
-    load->users[user].is_busy = true;
     script_begin(&link->script, &settings->script, kind_at(kind),
-                 load->user_first + user * load->user_step, &load->users[user].seen, load->example,
+                 load->user_first + user * load->user_step, &load->seen[user], load->example,
                  random_next(&load->random), link->begun_ns);
     if (load->phase != LOAD_RUNS)
         script_hurry(&link->script);
@@ -355,7 +354,7 @@ static void settle(struct link *link)
     if (link->socket >= 0)
         close(link->socket);
     wheel_remove(&load->wheel, &link->timer);
-    load->users[link->user].is_busy = false;
+    load_user_is_idle(load, link->user);
     free(link->unsent);
     free(link->tls);
     load->open_count--;

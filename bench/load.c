@@ -10,9 +10,6 @@
 #include <string.h>
 #include <time.h>
 
-/* Users that are looked at for one without a session. */
-#define USER_TRIES 64
-
 /* Sessions that begin in one turn, before those that are under way go on. */
 #define STARTS_MAX 64
 
@@ -58,7 +55,8 @@ void *load_main(void *argument)
         atomic_store(&start->failed, true);
     }
     free(load->tls);
-    free(load->users);
+    idle_fini(&load->idle);
+    free(load->seen);
     free(load->plaintext);
     free(load);
     return NULL;
@@ -192,18 +190,18 @@ static bool start_session(struct load *load, uint64_t due_ns)
     return true;
 }
 
-/* Any user who has no session: a maildrop takes one at a time (RFC 1939 section 4). */
 static bool choose_user(struct load *load, uint64_t *out_user)
 {
-    uint64_t user = random_below(&load->random, load->user_count);
-    bool is_shared = load->settings->users_are_shared;
-    for (uint32_t tries = 0; load->users[user].is_busy && !is_shared; tries++) {
-        if (tries == USER_TRIES)
-            return false;
-        user = user + 1 == load->user_count ? 0 : user + 1;
-    }
-    *out_user = user;
+    if (!load->settings->users_are_shared)
+        return idle_take(&load->idle, &load->random, out_user);
+    *out_user = random_below(&load->random, load->user_count);
     return true;
+}
+
+void load_user_is_idle(struct load *load, uint64_t user)
+{
+    if (!load->settings->users_are_shared)
+        idle_give(&load->idle, user);
 }
 
 static void ticked(struct op *op, int result, uint32_t flags)
@@ -281,9 +279,10 @@ static bool prepare(struct load *load, const struct load_start *start, char *out
     load->user_step = own ? load->threads : 1;
     load->user_count =
         (settings->script.users.count - load->user_first + load->user_step - 1) / load->user_step;
-    load->users = calloc(load->user_count, sizeof *load->users);
+    load->seen = calloc(load->user_count, sizeof *load->seen);
     load->plaintext = malloc(INBOX_EACH_BYTES);
-    if (load->users == NULL || load->plaintext == NULL) {
+    if (load->seen == NULL || load->plaintext == NULL ||
+        !idle_init(&load->idle, load->user_count)) {
         snprintf(out_error, error_bytes, "not enough memory for %llu users",
                  (unsigned long long)load->user_count);
         return false;
@@ -317,7 +316,7 @@ static void release(struct load *load)
     if (load->tls != NULL)
         tls_client_context_fini(load->tls);
     for (uint64_t i = 0; i < load->user_count; i++)
-        seen_forget(&load->users[i].seen);
+        seen_forget(&load->seen[i]);
 }
 
 static void pin(int core)

@@ -9,6 +9,7 @@
 #define RINGPOST_BENCH_LOAD_H
 
 #include "bench/arrival.h"
+#include "bench/idle.h"
 #include "bench/inbox.h"
 #include "bench/source.h"
 #include "bench/tally.h"
@@ -53,11 +54,6 @@ enum load_phase {
 
 struct link;
 
-struct load_user {
-    struct seen seen;
-    bool is_busy;
-};
-
 struct load {
     const struct load_settings *settings;
     struct ring ring;
@@ -68,9 +64,10 @@ struct load {
     struct op arrival; /* when the next session is due */
     struct arrival arrivals;
     struct random random;
-    struct tls_client_context *tls; /* NULL without TLS */
-    struct load_user *users;
+    struct tls_client_context *tls;             /* NULL without TLS */
     uint64_t user_first, user_step, user_count; /* which of the run's users they are */
+    struct seen *seen;                          /* of each of them */
+    struct idle idle;                           /* unless they are shared */
     struct tally tally;
     struct link *all;
     enum load_phase phase;
@@ -108,6 +105,9 @@ void *load_main(void *start);
 
 /* CLOCK_MONOTONIC. */
 uint64_t load_clock_ns(void);
+
+/* A session of this user has ended. */
+void load_user_is_idle(struct load *load, uint64_t user);
 
 /* Whether a session that is due at a time counts for the totals: not while warming up. */
 bool load_counts(const struct load *load, uint64_t due_ns);
