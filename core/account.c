@@ -1,14 +1,15 @@
 /* account: the table of users.
  *
- * Owns the file's bytes as they were read, the offset of each user's line in the order of the file,
- * and a hash table over the names: 8 bytes a slot, with linear probing, two cache misses for a user
- * among ten millions. A line is checked once when the table is made and cut up anew each time it is
- * found. Immutable from then on, so any number of threads may look. Knows nothing of maildrops.
+ * Owns the file's bytes as they were read and a hash table over the names: 8 bytes a slot, with
+ * linear probing, two cache misses for a user among ten millions. A line is checked once when the
+ * table is made and cut up anew each time it is found. Immutable from then on, so any number of
+ * threads may look. Knows nothing of maildrops.
  */
 #include "core/account.h"
 
 #include "core/account_quota.h"
 #include "core/account_stranger.h"
+#include "core/large.h"
 #include "core/text_file.h"
 #include "proto/must.h"
 #include "storage/users.h"
@@ -17,7 +18,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/random.h>
 
 /* A slot is the offset of a line plus one, and above it the upper bits of the name's hash, so that
@@ -27,13 +27,11 @@
 #define FILE_BYTES_MAX   ((size_t)SLOT_OFFSET_MASK - 1)
 
 /* Slots are a power of two, so that there are 1 1/3 to 2 2/3 of them for each user. */
-#define SLOTS_MIN       8
-#define HUGE_PAGE_BYTES ((size_t)2 << 20)
+#define SLOTS_MIN 8
 
 struct accounts {
     char *bytes;
     size_t byte_count;
-    uint64_t *lines; /* offset of each account's line */
     uint64_t *slots;
     uint64_t slot_mask;
     uint64_t seed; /* of the names' hash: whoever chooses user names cannot make them collide */
@@ -66,7 +64,9 @@ static struct accounts *make(char *bytes, size_t count, const struct report *rep
 static bool take_lines(struct accounts *accounts, const struct report *report);
 static const char *cut_line(struct span line, struct account *out_account);
 static struct span line_at(const struct accounts *accounts, uint64_t offset);
-static uint64_t *make_slots(uint64_t slots);
+static struct span whole_line_at(const struct accounts *accounts, uint64_t offset);
+static struct span without_return(struct span line);
+static bool line_counts(struct span line);
 static bool complain(const struct report *report, size_t line_number, const char *fault);
 
 struct accounts *accounts_read(const char *path, char *out_error, size_t error_bytes)
@@ -99,7 +99,6 @@ void accounts_free(struct accounts **accounts)
     password_wipe((*accounts)->bytes, (*accounts)->byte_count);
     password_wipe((*accounts)->stranger.hash, sizeof(*accounts)->stranger.hash);
     free((*accounts)->bytes);
-    free((*accounts)->lines);
     free((*accounts)->slots);
     free(*accounts);
     *accounts = NULL;
@@ -154,12 +153,17 @@ uint32_t accounts_count(const struct accounts *accounts)
     return accounts->count;
 }
 
-struct account accounts_at(const struct accounts *accounts, uint32_t index)
+bool accounts_next(const struct accounts *accounts, uint64_t *cursor, struct account *out_account)
 {
-    must(index < accounts->count);
-    struct account account;
-    cut_line(line_at(accounts, accounts->lines[index]), &account);
-    return account;
+    while (*cursor < accounts->byte_count) {
+        const struct span whole = whole_line_at(accounts, *cursor);
+        *cursor += whole.length + 1;
+        if (line_counts(without_return(whole))) {
+            cut_line(without_return(whole), out_account);
+            return true;
+        }
+    }
+    return false;
 }
 
 struct account accounts_stranger(const struct accounts *accounts)
@@ -204,15 +208,23 @@ bool account_name_is_valid(struct span name)
     return true;
 }
 
+/* As memchr; most fields of most lines are empty. */
+static const char *find_colon(struct span text)
+{
+    if (text.length == 0 || text.bytes[0] == ':')
+        return text.length == 0 ? NULL : text.bytes;
+    return memchr(text.bytes, ':', text.length);
+}
+
 /* The fields of a line that count; NULL, or what is wrong with the line. */
 static const char *cut_line(struct span line, struct account *out_account)
 {
-    const char *colon = memchr(line.bytes, ':', line.length);
+    const char *colon = find_colon(line);
     if (colon == NULL)
         return "there is no ':' behind the name; write name:{SCHEME}hash";
     struct span name = {line.bytes, (size_t)(colon - line.bytes)};
     struct span field = {colon + 1, line.length - name.length - 1};
-    const char *end = field.length == 0 ? NULL : memchr(field.bytes, ':', field.length);
+    const char *end = find_colon(field);
     if (end != NULL)
         field.length = (size_t)(end - field.bytes);
     *out_account = (struct account){.name = name, .scheme = PASSWORD_CRYPT, .hash = field};
@@ -228,9 +240,10 @@ static const char *cut_line(struct span line, struct account *out_account)
                    "SHA256-CRYPT, SHA512-CRYPT, YESCRYPT, MD5-CRYPT, ARGON2ID and ARGON2I";
         out_account->hash = (struct span){field.bytes + taken, field.length - taken};
     }
-    struct span rest = line;
-    for (int fields = 1; fields < 8 && rest.length > 0; fields++) {
-        const char *next = memchr(rest.bytes, ':', rest.length);
+    size_t two_fields = name.length + 1 + field.length + (end != NULL);
+    struct span rest = {line.bytes + two_fields, line.length - two_fields};
+    for (int fields = 3; fields < 8 && rest.length > 0; fields++) {
+        const char *next = find_colon(rest);
         size_t taken = next == NULL ? rest.length : (size_t)(next - rest.bytes) + 1;
         if (fields == 6)
             out_account->home = (struct span){rest.bytes, taken - (next != NULL)};
@@ -280,29 +293,15 @@ static const char *reserve(struct accounts *accounts)
     while (slots * 3 / 4 < lines)
         slots *= 2;
     accounts->slot_mask = slots - 1;
-    accounts->slots = make_slots(slots);
-    accounts->lines = malloc(lines * sizeof *accounts->lines);
-    if (accounts->slots == NULL || accounts->lines == NULL)
+    accounts->slots = large_alloc(slots * sizeof *accounts->slots);
+    if (accounts->slots == NULL)
         return "there is not enough memory for it";
+    memset(accounts->slots, 0, slots * sizeof *accounts->slots);
     ssize_t drawn;
     do
         drawn = getrandom(&accounts->seed, sizeof accounts->seed, 0);
     while (drawn < 0 && errno == EINTR);
     return drawn == sizeof accounts->seed ? NULL : "the kernel gives no random numbers";
-}
-
-/* A large table on huge pages, where there are some: with small ones each look at a user among
- * millions would miss the TLB, too. */
-static uint64_t *make_slots(uint64_t slots)
-{
-    const size_t bytes = slots * sizeof(uint64_t);
-    uint64_t *table = aligned_alloc(bytes < HUGE_PAGE_BYTES ? 64 : HUGE_PAGE_BYTES, bytes);
-    if (table == NULL)
-        return NULL;
-    if (bytes >= HUGE_PAGE_BYTES)
-        (void)madvise(table, bytes, MADV_HUGEPAGE);
-    memset(table, 0, bytes);
-    return table;
 }
 
 /* NULL, or what is wrong with the line; else its name's slot is on its way into the cache. */
@@ -330,7 +329,7 @@ static const char *enter(struct accounts *accounts, const struct entry *entry)
         return "this name stands in the file a second time; keep one of the lines";
     const uint64_t offset = (uint64_t)(entry->name.bytes - accounts->bytes);
     *slot = (entry->hash & ~SLOT_OFFSET_MASK) | (offset + 1);
-    accounts->lines[accounts->count++] = offset;
+    accounts->count++;
     return NULL;
 }
 

@@ -48,8 +48,9 @@ bool accounts_find(const struct accounts *accounts, struct span name, struct acc
 
 uint32_t accounts_count(const struct accounts *accounts);
 
-/* The account at `index` (0..count-1) in the order of the file, a locked one as it is written. */
-struct account accounts_at(const struct accounts *accounts, uint32_t index);
+/* Walks all accounts in the order of the file, a locked one as it is written. Begin with a cursor
+ * of 0; false behind the last. */
+bool accounts_next(const struct accounts *accounts, uint64_t *cursor, struct account *out_account);
 
 /* What an unknown user is checked against, so that he takes as long as a wrong password: the scheme
  * and the cost that most users of the table have, and a hash of it whose password nobody knows. A

@@ -6,6 +6,8 @@
  */
 #include "core/text_file.h"
 
+#include "core/large.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
@@ -59,7 +61,7 @@ static char *read_all(int file, size_t guess, size_t bytes_max, size_t *out_byte
 {
     /* One byte more than expected sees the end without growing, one more holds the NUL. */
     size_t room = (guess < bytes_max ? guess : bytes_max) + 2;
-    char *bytes = malloc(room);
+    char *bytes = large_alloc(room);
     size_t used = 0;
     while (bytes != NULL) {
         ssize_t got = pread(file, bytes + used, room - used - 1, (off_t)used);

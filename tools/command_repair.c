@@ -153,13 +153,13 @@ static enum ending for_users(struct run *run, const struct repair_work *work)
         ending = command_as_owner_begin(run);
     if (ending != ENDING_DONE)
         return ending;
-    const uint32_t count = repair.all ? accounts_count(run->accounts) : 1;
-    progress_begin(&repair.progress, "maildrop", repair.all ? count : 0);
-    for (uint32_t i = 0; i < count; i++) {
-        for_user(&repair, work,
-                 repair.all ? accounts_at(run->accounts, i).name : span_of(run->words[0]));
-        if (repair.all)
-            progress_step(&repair.progress, repair.maildrop_count, 0, repair.maildrop_count);
+    progress_begin(&repair.progress, "maildrop", repair.all ? accounts_count(run->accounts) : 0);
+    if (!repair.all)
+        for_user(&repair, work, span_of(run->words[0]));
+    struct account account;
+    for (uint64_t cursor = 0; repair.all && accounts_next(run->accounts, &cursor, &account);) {
+        for_user(&repair, work, account.name);
+        progress_step(&repair.progress, repair.maildrop_count, 0, repair.maildrop_count);
     }
     command_as_owner_end(run);
     progress_hide(&repair.progress);

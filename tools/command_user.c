@@ -94,10 +94,9 @@ static enum ending user_list(struct run *run)
     const enum ending ending = command_open_users(run);
     if (ending != ENDING_DONE)
         return ending;
-    for (uint32_t i = 0; i < accounts_count(run->accounts); i++) {
-        const struct span name = accounts_at(run->accounts, i).name;
-        printf("%.*s\n", (int)name.length, name.bytes);
-    }
+    struct account account;
+    for (uint64_t cursor = 0; accounts_next(run->accounts, &cursor, &account);)
+        printf("%.*s\n", (int)account.name.length, account.name.bytes);
     return ENDING_DONE;
 }
 

@@ -21,8 +21,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
     }
     struct account stranger = accounts_stranger(accounts);
     must(stranger.hash.length < PASSWORD_HASH_BYTES);
-    for (uint32_t i = 0; i < accounts_count(accounts); i++) {
-        struct account at = accounts_at(accounts, i), found;
+    struct account at, found;
+    uint32_t walked = 0;
+    for (uint64_t cursor = 0; accounts_next(accounts, &cursor, &at); walked++) {
         must(account_name_is_valid(at.name));
         must(at.hash.length <= PASSWORD_MAX);
         must(accounts_find(accounts, at.name, &found));
@@ -32,6 +33,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
         if (accounts_find(accounts, shorter, &found))
             must(span_equal(found.name, shorter));
     }
+    must(walked == accounts_count(accounts));
     accounts_free(&accounts);
     return 0;
 }

@@ -57,8 +57,10 @@ Test(account, finds_each_form)
     for (size_t i = 0; i < sizeof missing / sizeof missing[0]; i++)
         cr_expect_not(accounts_find(accounts, span_of(missing[i]), &account), "%s", missing[i]);
     static const char *const order[] = {"ann", "bob@example.org", "c.d+e-f", "dora"};
+    uint64_t cursor = 0;
     for (uint32_t i = 0; i < 4; i++)
-        cr_expect(is(accounts_at(accounts, i).name, order[i]));
+        cr_expect(accounts_next(accounts, &cursor, &account) && is(account.name, order[i]));
+    cr_expect_not(accounts_next(accounts, &cursor, &account), "that was the last");
     accounts_free(&accounts);
     cr_assert_null(accounts);
 }
@@ -69,7 +71,9 @@ Test(account, nobody)
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         struct accounts *accounts = parse(texts[i]);
         struct account account;
+        uint64_t cursor = 0;
         cr_expect_eq(accounts_count(accounts), 0);
+        cr_expect_not(accounts_next(accounts, &cursor, &account));
         cr_expect_not(accounts_find(accounts, span_of("ann"), &account));
         account = accounts_stranger(accounts);
         cr_expect_eq(password_verify(account.scheme, account.hash, span_of("")), PASSWORD_WRONG);
@@ -162,7 +166,10 @@ Test(account, locked_users_look_like_strangers)
     }
     cr_assert(accounts_find(accounts, span_of("f"), &account));
     cr_expect(is(account.hash, "!"), "a plain password is what it is");
-    cr_expect(is(accounts_at(accounts, 2).hash, "!" BCRYPT));
+    uint64_t cursor = 0;
+    for (int i = 0; i < 3; i++)
+        cr_assert(accounts_next(accounts, &cursor, &account));
+    cr_expect(is(account.hash, "!" BCRYPT));
     accounts_free(&accounts);
 }
 
@@ -221,6 +228,28 @@ Test(account, a_name_may_be_near_or_far_from_its_double)
         snprintf(expected, sizeof expected, "users:%d: this name", between + 2);
         refuse(span_of(text), expected);
     }
+}
+
+/* Of more than one huge page, so is the table. */
+Test(account, reads_a_large_file)
+{
+    enum { USERS = 200000 };
+    char path[] = "/tmp/ringpost-account-XXXXXX", error[300] = "", name[40];
+    FILE *file = fdopen(mkstemp(path), "w");
+    for (int i = 0; i < USERS; i++)
+        fprintf(file, "user%d:{PLAIN}%d::::::\n", i, i);
+    fclose(file);
+    struct accounts *accounts = accounts_read(path, error, sizeof error);
+    unlink(path);
+    cr_assert_not_null(accounts, "%s", error);
+    cr_assert_eq(accounts_count(accounts), USERS);
+    struct account account;
+    for (int i = 0; i < USERS; i++) {
+        snprintf(name, sizeof name, "user%d", i);
+        cr_assert(accounts_find(accounts, span_of(name), &account), "%s", name);
+        cr_assert(is(account.hash, name + strlen("user")), "%s", name);
+    }
+    accounts_free(&accounts);
 }
 
 Test(account, reads_a_file)
