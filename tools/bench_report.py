@@ -73,6 +73,12 @@ def report(results, budgets, drawn):
             columns = ["", f"CPU us a {scenario['unit']}", f"{scenario['unit']}s a second", "busy %", *(words for _, words in bench_page.LATENCIES)]
             chapters.setdefault(scenario["chapter"], []).append(table(f"{name}: {scenario['title']}", columns, bench_page.scenario_rows(scenario)))
     parts.extend(f"<h2>{escape(chapter)}</h2>" + "".join(tables) for chapter, tables in chapters.items())
+    flames = results.get("flames", {})
+    if flames:
+        links = [f"<li>{escape(name)}: " + ", ".join(f"<a href='{escape(file)}'>{escape(who)}</a>" for who, file in files.items() if file)
+                 for name, files in flames.items()]
+        parts.append("<h2>Where the time goes</h2><p>Flame graphs, made in a run that is in no figure. A click makes a bar wide.</p><ul>"
+                     + "".join(links) + "</ul>")
     for name, growth in results.get("growth", {}).items():
         rows = [[value if isinstance(value, str) else bench_page.number(value) for value in row] for row in growth["rows"]]
         parts.append(f"<h2>{escape(growth['title'])}</h2><p>{escape(growth['sentence'])}</p>{drawn.get(name, '')}" + table("", growth["columns"], rows))

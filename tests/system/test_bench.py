@@ -5,6 +5,7 @@ How fast anything is, is no matter of tests; the run only shows that measuring w
 import math
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -17,6 +18,7 @@ from ringpost_server import PATIENCE, TOP
 sys.path.insert(0, os.path.join(TOP, "tools"))
 
 import bench_accounts
+import bench_flame
 import bench_meter
 import bench_page
 import bench_peers
@@ -160,7 +162,7 @@ class Growths(unittest.TestCase):
             self.assertEqual(len(row), len(growth["columns"]))
             for value in row[1:]:
                 # With few sessions the memory of one may be below nothing: a start needs more than it keeps.
-                self.assertTrue(value == "" or math.isfinite(value), row)
+                self.assertTrue(isinstance(value, str) or math.isfinite(value), row)
         bench_plot.lines(growth["plot"])
 
     def test_accounts(self):
@@ -227,6 +229,88 @@ class Peers(unittest.TestCase):
         canned = results()
         canned["versions"]["courier"] = "1.0"
         self.assertIn("\n| Dovecot | D |\n| Courier | 1.0 |\n| processor time", bench_page.page(canned, [], {}))
+
+
+SCRIPT = """
+ringpostd
+\tffffffff81000001 tcp_sendmsg+0x10 ([kernel.kallsyms])
+\t    7f0000000001 __send+0x20 (/usr/lib/x86_64-linux-gnu/libc.so.6)
+\t    560000000001 flush<T&>+0x30 (/usr/sbin/ringpostd)
+
+ringpostd
+\t    560000000002 parse+0x1 (/usr/sbin/ringpostd (deleted))
+\t    560000000001 flush<T&>+0x35 (/usr/sbin/ringpostd)
+
+ringpostd
+\tffffffff81000001 tcp_sendmsg+0x11 ([kernel.kallsyms])
+\t    7f0000000001 __send+0x20 (/usr/lib/x86_64-linux-gnu/libc.so.6)
+\t    560000000001 flush<T&>+0x30 (/usr/sbin/ringpostd)
+
+ringpostd
+\t               0 [unknown] ([unknown])
+
+"""
+
+
+class Flames(unittest.TestCase):
+    def test_looks_are_counted_by_who_calls_whom(self):
+        root = bench_flame.tree(SCRIPT)
+        self.assertEqual(root.count, 4)
+        flush = root.callees["flush<T&>", "own"]
+        self.assertEqual((flush.count, flush.callees["parse", "own"].count), (3, 1))
+        self.assertEqual(flush.callees["__send", "library"].callees["tcp_sendmsg", "kernel"].count, 2)
+        self.assertEqual(root.callees["[unknown]", "library"].count, 1)
+        self.assertEqual(root.depth(), 4)
+
+    def test_bars_are_as_wide_as_their_share(self):
+        picture = xml.etree.ElementTree.fromstring(bench_flame.draw(bench_flame.tree(SCRIPT), "poll <of it>"))
+        bars = {bar.get("data-name"): bar for bar in picture.iter("{http://www.w3.org/2000/svg}g")}
+        place = {name: [float(bar[1].get(key)) for key in ("x", "width")] for name, bar in bars.items()}
+        self.assertEqual(place["all"], [0, 1200])
+        self.assertEqual(place["flush<T&>"], [0, 900])
+        self.assertEqual((place["__send"], place["parse"]), ([0, 600], [600, 300]))
+        self.assertEqual(bars["tcp_sendmsg"][0].text, "tcp_sendmsg: 50.0%")
+        self.assertLess(float(bars["tcp_sendmsg"][1].get("y")), float(bars["__send"][1].get("y")))
+
+    def test_a_click_makes_a_bar_wide(self):
+        if shutil.which("chromium") is None:
+            raise unittest.SkipTest("cannot: this release has no Chromium package")
+        with tempfile.TemporaryDirectory() as folder:
+            page = os.path.join(folder, "page.html")
+            with open(page, "w", encoding="utf-8") as file:
+                file.write(bench_flame.draw(bench_flame.tree(SCRIPT), "poll") + """<script>
+                    const bar = (name) => document.querySelector('[data-name="' + name + '"]');
+                    bar("parse").dispatchEvent(new MouseEvent("click"));
+                    document.title = [bar("parse").querySelector("rect").getAttribute("width"), bar("__send").style.display].join(" ");
+                    bar("all").dispatchEvent(new MouseEvent("click"));
+                    document.title += " " + [bar("parse").querySelector("rect").getAttribute("width"), bar("__send").style.display + "."].join(" ");
+                    </script>""")
+            dump = subprocess.run(["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom", "file://" + page], stdout=subprocess.PIPE,
+                                  stderr=subprocess.DEVNULL, timeout=60 * PATIENCE, check=True).stdout.decode()
+            self.assertIn("<title>1200 none 300 .</title>", dump)
+
+    def test_a_server_at_work(self):
+        if shutil.which("perf") is None:
+            raise unittest.SkipTest("cannot: this release has no package of perf of that name")
+        if os.geteuid() != 0:
+            raise unittest.SkipTest("cannot: only root may look at the kernel")
+        with tempfile.TemporaryDirectory() as folder:
+            place = bench_servers.Place(folder, sorted(os.sched_getaffinity(0)))
+            place.write_users([f"user{n}" for n in range(1, 21)])
+            place.fill("native", "user%d:1-20", 1, "1k")
+            load = bench_scenarios.Load(place.load_cpu, folder)
+            server = place.ringpost()
+            try:
+                recording = bench_flame.Recording(server, os.path.join(folder, "perf"))
+                load.measure(server, bench_scenarios.Contestant("ringpost", "ringpost", users="user%d:1-20"),
+                             ("--connections", "10", "--mix", "poll"), 1, "session", "flame")
+                recording.stop()
+                picture = xml.etree.ElementTree.fromstring(recording.picture("poll"))
+            finally:
+                server.stop()
+        names = {bar.get("data-name"): bar[1].get("class") for bar in picture.iter("{http://www.w3.org/2000/svg}g")}
+        self.assertEqual(names["pop3_request"], "own")
+        self.assertEqual(names["tcp_sendmsg"], "kernel")
 
 
 class Meter(unittest.TestCase):
