@@ -10,6 +10,7 @@ import random
 import re
 import resource
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -113,7 +114,7 @@ class Server:
     """A running one: ports by scheme, and a meter."""
 
     def __init__(self, name, folder, words, ports, cpus, owner=None, enter=None):
-        self.name, self.ports = name, ports
+        self.name, self.ports, self.shards = name, ports, 1
         self.meter = Meter(name)
         self.log_path = os.path.join(folder, name + ".log")
 
@@ -157,6 +158,23 @@ class Server:
 
     def url(self, scheme):
         return f"{scheme}://127.0.0.1:{self.ports[scheme]}"
+
+    def counters(self):
+        """What Ringpost says of itself now: numbers by name, summed over its shards."""
+        with open(self.log_path, encoding="utf-8", errors="replace") as log:
+            log.seek(0, os.SEEK_END)
+            self.process.send_signal(signal.SIGUSR1)
+            end, said, found = time.monotonic() + 5, "", []
+            while len(found) < self.shards and time.monotonic() < end:
+                time.sleep(0.01)
+                said += log.read()
+                found = re.findall(r" counters (.*)\n", said)
+        if len(found) < self.shards:
+            raise BenchError(f"{self.name} does not say its counters")
+        counters = {}
+        for name, value in re.findall(r"(\w+)=(\d+)", " ".join(found)):
+            counters[name] = counters.get(name, 0) + int(value)
+        return counters
 
     def stop(self):
         self.process.terminate()

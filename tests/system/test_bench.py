@@ -19,6 +19,7 @@ sys.path.insert(0, os.path.join(TOP, "tools"))
 
 import bench_accounts
 import bench_flame
+import bench_growth
 import bench_meter
 import bench_page
 import bench_peers
@@ -175,6 +176,15 @@ class Growths(unittest.TestCase):
         except bench_servers.BenchError as error:
             raise unittest.SkipTest(f"cannot: {error}") from None
         self.check(bench_slow_disk.slow_disk(self.place, self.load, 0.2, (5,)), 2)
+
+    def test_sizes(self):
+        self.place.write_users(bench_growth.user_names())
+        with unittest.mock.patch.object(bench_growth, "SIZES", (("1k", 10, 1 << 10), ("1M", 1, 1 << 20))):
+            growth = bench_growth.sizes(self.place, self.load, 0.3)
+        self.check(growth, 2)
+        # What was under way at the begin or the end has a part in it.
+        self.assertRegex(" ".join(row[at] for row in growth["rows"] for at in (3, 6)),
+                         r"^[\d.]+ send [\d.]+ send [3-5][\d.]* sendfile [23][\d.]+ send$")
 
     def test_sessions(self):
         self.place.fill("native", "user%d:1-500", 1, "1k")
