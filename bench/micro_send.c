@@ -1,9 +1,10 @@
 /* micro_send: what it costs the sender to move a message from the page cache to a TCP socket.
  *
- * Four ways, over loopback, with a reader on another thread: read and send, send from a mapping,
- * sendfile, and SEND_ZC from a mapping. Prints CPU microseconds of the sending thread for one
- * message, and for SEND_ZC how many the kernel copied all the same. SEND_COPY_MAX in core/send.h
- * and docs/decisions rest on it.
+ * Over loopback, with a reader on another thread: read and send, send from a mapping, sendfile, and
+ * SEND_ZC from a mapping; then the two that the server chooses from, with the line of text that a
+ * RETR is answered with: read, and sent together with it, or sent behind it by sendfile. Prints CPU
+ * microseconds of the sending thread for one message, and for SEND_ZC how many the kernel copied
+ * all the same. SEND_COPY_MAX in core/send.h and docs/decisions rest on it.
  */
 #include "proto/must.h"
 
@@ -15,6 +16,7 @@
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/sendfile.h>
@@ -29,7 +31,17 @@
 #define FILE_BYTES  (64UL << 20)
 #define ROUND_BYTES (256UL << 20)
 
-enum way { WAY_READ, WAY_MAPPING, WAY_SENDFILE, WAY_SEND_ZC, WAY_COUNT };
+#define TEXT "+OK 123456 octets\r\n"
+
+enum way {
+    WAY_READ,
+    WAY_MAPPING,
+    WAY_SENDFILE,
+    WAY_SEND_ZC,
+    WAY_ANSWER_COPIED,
+    WAY_ANSWER_SENDFILE,
+    WAY_COUNT
+};
 
 struct sender {
     int socket, file;
@@ -40,7 +52,8 @@ struct sender {
 
 static void send_one(struct sender *sender, enum way way, size_t offset, size_t bytes);
 static void send_zero_copy(struct sender *sender, const char *from, size_t bytes);
-static void send_whole(struct sender *sender, const char *from, size_t bytes);
+static void send_whole(struct sender *sender, const char *from, size_t bytes, int flags);
+static void send_from_file(struct sender *sender, off_t at, size_t bytes);
 static void wait_writable(int socket);
 static void *drain(void *argument);
 static void connect_pair(int *out_sender, int *out_reader);
@@ -49,7 +62,8 @@ static void pin(int core);
 
 int main(void)
 {
-    static const char *const names[] = {"read+send", "mapping", "sendfile", "SEND_ZC"};
+    static const char *const names[] = {"read+send", "mapping",   "sendfile",
+                                        "SEND_ZC",   "text+read", "text+sendfile"};
     struct sender sender = {.file = open("/tmp", O_TMPFILE | O_RDWR, 0600)};
     int reader;
     must(sender.file >= 0 && ftruncate(sender.file, FILE_BYTES) == 0);
@@ -67,7 +81,7 @@ int main(void)
 
     printf("%10s", "bytes");
     for (int way = 0; way < WAY_COUNT; way++)
-        printf(" %12s", names[way]);
+        printf(" %13s", names[way]);
     printf("   CPU us a message; share that SEND_ZC copied\n");
     for (size_t bytes = 1024; bytes <= 1UL << 20; bytes *= 2) {
         printf("%10zu", bytes);
@@ -80,7 +94,7 @@ int main(void)
                 send_one(&sender, (enum way)way, offset, bytes);
                 offset = offset + 2 * bytes <= FILE_BYTES ? offset + bytes : 0;
             }
-            printf(" %12.2f", (thread_cpu_us() - begun) / (double)count);
+            printf(" %13.2f", (thread_cpu_us() - begun) / (double)count);
         }
         printf("   %.0f %%\n", 100.0 * (double)sender.copied /
                                    (double)(sender.zero_copies > 0 ? sender.zero_copies : 1));
@@ -97,25 +111,39 @@ static void send_one(struct sender *sender, enum way way, size_t offset, size_t 
     switch (way) {
     case WAY_READ:
         must(pread(sender->file, sender->buffer, bytes, at) == (ssize_t)bytes);
-        send_whole(sender, sender->buffer, bytes);
+        send_whole(sender, sender->buffer, bytes, 0);
         break;
     case WAY_MAPPING:
-        send_whole(sender, sender->mapping + offset, bytes);
+        send_whole(sender, sender->mapping + offset, bytes, 0);
         break;
     case WAY_SENDFILE:
-        for (size_t left = bytes; left > 0;) {
-            ssize_t sent = sendfile(sender->socket, sender->file, &at, left);
-            if (sent > 0)
-                left -= (size_t)sent;
-            else
-                wait_writable(sender->socket);
-        }
+        send_from_file(sender, at, bytes);
         break;
     case WAY_SEND_ZC:
         send_zero_copy(sender, sender->mapping + offset, bytes);
         break;
+    case WAY_ANSWER_COPIED:
+        memcpy(sender->buffer, TEXT, sizeof TEXT - 1);
+        must(pread(sender->file, sender->buffer + sizeof TEXT - 1, bytes, at) == (ssize_t)bytes);
+        send_whole(sender, sender->buffer, sizeof TEXT - 1 + bytes, 0);
+        break;
+    case WAY_ANSWER_SENDFILE:
+        send_whole(sender, TEXT, sizeof TEXT - 1, MSG_MORE);
+        send_from_file(sender, at, bytes);
+        break;
     case WAY_COUNT:
         must(false);
+    }
+}
+
+static void send_from_file(struct sender *sender, off_t at, size_t bytes)
+{
+    while (bytes > 0) {
+        ssize_t sent = sendfile(sender->socket, sender->file, &at, bytes);
+        if (sent > 0)
+            bytes -= (size_t)sent;
+        else
+            wait_writable(sender->socket);
     }
 }
 
@@ -146,10 +174,10 @@ static void send_zero_copy(struct sender *sender, const char *from, size_t bytes
     }
 }
 
-static void send_whole(struct sender *sender, const char *from, size_t bytes)
+static void send_whole(struct sender *sender, const char *from, size_t bytes, int flags)
 {
     while (bytes > 0) {
-        ssize_t sent = send(sender->socket, from, bytes, MSG_NOSIGNAL);
+        ssize_t sent = send(sender->socket, from, bytes, flags | MSG_NOSIGNAL);
         if (sent > 0) {
             from += sent;
             bytes -= (size_t)sent;
