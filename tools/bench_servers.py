@@ -198,11 +198,15 @@ class Place:
         run([RINGPOST, "certificate", "make", self.path("cert.pem"), self.path("key.pem")])
         self.write_users([])
         for store in ("store", "empty-store"):
-            config = self.write_config("create", fresh_ports("pop3", "pop3s", "lmtp"), store=store)
-            run([RINGPOST, "-c", config, "store", "create"])
+            self.create_store(store)
 
     def path(self, *names):
         return os.path.join(self.folder, *names)
+
+    def create_store(self, name):
+        """In an empty folder of the place."""
+        config = self.write_config("create", fresh_ports("pop3", "pop3s", "lmtp"), store=name)
+        run([RINGPOST, "-c", config, "store", "create"])
 
     def write_users(self, names):
         with open(self.path("passwd"), "w", encoding="utf-8") as file:
@@ -214,9 +218,9 @@ class Place:
                                           "passwd": self.path("passwd"), **ports, **others}) + more)
         return self.path(name + ".conf")
 
-    def fill(self, kind, users, messages, message_bytes):
+    def fill(self, kind, users, messages, message_bytes, store=None):
         """Mail for users, "user%d:1-500". In parts at once: each maildrop waits for the disk, and they share its syncs."""
-        where = self.path("store") if kind == "native" else self.path("maildirs", "%u", "Maildir")
+        where = store or self.path("store") if kind == "native" else self.path("maildirs", "%u", "Maildir")
         pattern, first, last = re.match(r"(.*):(\d+)-(\d+)$", users).groups()
         step = max(50, -(-(int(last) - int(first) + 1) // FILLERS))
         parts = [f"{pattern}:{begin}-{min(begin + step - 1, int(last))}" for begin in range(int(first), int(last) + 1, step)]

@@ -18,6 +18,7 @@ from ringpost_server import PATIENCE, TOP
 sys.path.insert(0, os.path.join(TOP, "tools"))
 
 import bench_accounts
+import bench_disk
 import bench_flame
 import bench_growth
 import bench_meter
@@ -172,7 +173,7 @@ class Growths(unittest.TestCase):
 
     def test_slow_disk(self):
         try:
-            bench_slow_disk.Throttle(self.place.path("store"), bench_slow_disk.READS_A_SECOND).end()
+            bench_disk.Throttle(self.place.path("store"), bench_slow_disk.READS_A_SECOND).end()
         except bench_servers.BenchError as error:
             raise unittest.SkipTest(f"cannot: {error}") from None
         self.check(bench_slow_disk.slow_disk(self.place, self.load, 0.2, (5,)), 2)

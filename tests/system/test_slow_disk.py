@@ -15,6 +15,7 @@ from ringpost_server import PATIENCE, TOP, ServerTest, on_the_wire
 
 sys.path.insert(0, os.path.join(TOP, "tools"))
 
+import bench_disk
 import bench_servers
 import bench_slow_disk
 
@@ -26,7 +27,7 @@ ANSWER_WITHIN_S = 4
 class SlowDisk(ServerTest):
     def test_others_go_on(self):
         try:
-            throttle = bench_slow_disk.Throttle(tempfile.gettempdir(), bytes_a_second=BYTES_A_SECOND)
+            throttle = bench_disk.Throttle(tempfile.gettempdir(), bytes_a_second=BYTES_A_SECOND)
         except bench_servers.BenchError as error:
             raise unittest.SkipTest(f"cannot: {error}") from None
         self.addCleanup(throttle.end)
