@@ -11,7 +11,8 @@ import subprocess
 
 from bench_servers import BenchError, be_nice
 
-LOOKS_A_SECOND = 999  # no round number, so that nothing the server does each millisecond falls in with it
+# No round numbers, so that nothing the server does each millisecond falls in with them.
+LOOKS_A_SECOND, QUICK_LOOKS_A_SECOND = 999, 9973
 STACK_BYTES = 8192  # of each thread's stack: our programs keep no frame pointers
 WIDTH, ROW, HEAD = 1200, 18, 42
 LETTER = 6.6  # px, the width of one
@@ -62,14 +63,14 @@ class Node:
 
 
 class Recording:
-    """perf on a server, from now until `stop`."""
+    """perf on a server, from now until `stop`. Without stacks it looks more often, and only at where it is."""
 
-    def __init__(self, server, path):
+    def __init__(self, server, path, with_stacks=True):
         self.path = path
         pids = ",".join(map(str, server.meter.pids()))
         (control, self.commands), (self.answers, answer) = os.pipe(), os.pipe()
-        words = ["perf", "record", "-q", "-e", "cpu-clock", "-F", str(LOOKS_A_SECOND), "--call-graph", f"dwarf,{STACK_BYTES}", "-p", pids, "-o", path,
-                 "--delay=-1", f"--control=fd:{control},{answer}"]
+        words = ["perf", "record", "-q", "-e", "cpu-clock", "-p", pids, "-o", path, "--delay=-1", f"--control=fd:{control},{answer}",
+                 *(("-F", str(LOOKS_A_SECOND), "--call-graph", f"dwarf,{STACK_BYTES}") if with_stacks else ("-F", str(QUICK_LOOKS_A_SECOND)))]
         try:
             self.perf = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, pass_fds=(control, answer),
                                          preexec_fn=be_nice)
@@ -100,15 +101,35 @@ class Recording:
 
     def picture(self, title):
         """Once it has stopped; what was recorded is gone then."""
+        root = tree(self.read("comm,ip,sym,dso"))
+        if root.count == 0:
+            raise BenchError("perf saw nothing")
+        return draw(root, title)
+
+    def own_share(self):
+        """Likewise: of the time, what was spent outside the kernel."""
+        places = self.read("ip").split()
+        if not places:
+            raise BenchError("perf saw nothing")
+        return sum(not place.startswith("ffff") for place in places) / len(places)
+
+    def read(self, fields):
         if self.perf.returncode != 0:
             raise BenchError(f"perf may not look at the server: {self.said.strip()[-300:]}")
-        said = subprocess.run(["perf", "script", "-i", self.path, "--no-inline", "-F", "comm,ip,sym,dso"], stdin=subprocess.DEVNULL,
+        said = subprocess.run(["perf", "script", "-i", self.path, "--no-inline", "-F", fields], stdin=subprocess.DEVNULL,
                               capture_output=True, text=True, errors="replace", check=False)
         os.unlink(self.path)
-        root = tree(said.stdout)
-        if root.count == 0:
-            raise BenchError(f"perf saw nothing: {self.said.strip()[-300:]} {said.stderr.strip()[-300:]}")
-        return draw(root, title)
+        return said.stdout
+
+
+def futex_calls(server, seconds):
+    """How often a second the server's threads wait for each other, or wake each other up."""
+    said = subprocess.run(["perf", "stat", "-x", ",", "-e", "syscalls:sys_enter_futex", "-p", ",".join(map(str, server.meter.pids())),
+                           "sleep", str(seconds)], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False).stderr
+    found = re.search(r"^(\d+),,syscalls", said, re.MULTILINE)
+    if not found:
+        raise BenchError(f"perf may not count: {said.strip()[-300:]}")
+    return int(found.group(1)) / seconds
 
 
 def tree(script):

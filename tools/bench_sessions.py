@@ -8,6 +8,7 @@ import resource
 import signal
 import time
 
+from bench_flame import Recording, futex_calls
 from bench_scenarios import Contestant
 from bench_servers import BenchError
 
@@ -89,24 +90,44 @@ def slow_readers(place, load, seconds, counts=SLOW):
 
 def shards(place, load, seconds):
     """With two cores the load has to share one of them: CPU at the same rate is what can be compared."""
-    rows, costs = [], []
+    rows, costs, own_costs = [], [], []
     for count in SHARDS:
         server = place.ringpost("ringpost-shards", shards=count, cpus={place.server_cpu, place.load_cpu})
         try:
             contestant = Contestant("ringpost", "ringpost")
             load.warm_up(server, contestant, SHARDS_RATE, seconds, "session", "grow-shards")
             measured = load.measure(server, contestant, SHARDS_RATE, 3 * seconds, "session", "grow-shards")
+            own, futexes = looked_at(place, load, server, contestant, seconds)
         finally:
             server.stop()
         costs.append(measured["cpu"])
-        rows.append([str(count), measured["cpu"], measured["rate"], measured["p50"], measured["p99"]])
+        own_costs.append(own and own * measured["cpu"])
+        rows.append([str(count), measured["cpu"], own_costs[-1] or "", futexes, measured["rate"], measured["p50"], measured["p99"]])
+    series = {"poll": costs, "outside the kernel": own_costs} if all(own_costs) else {"poll": costs}
     return {"title": "Shards",
-            "sentence": "Polls at the same rate on one shard and on two, CPU of the whole server. Shards share the table of users, the counters "
-                        "of connections, and what was checked lately; a session touches nothing else of another shard. The load runs on "
-                        "one of the two cores as well, so this is the most that a second shard adds.",
-            "columns": ["shards", "us a session", "sessions a second", "p50, ms", "p99, ms"], "rows": rows,
+            "sentence": "Polls at the same rate on one shard and on two, CPU of the whole server. Shards share the table of users, which is only read, "
+                        "a table of what was checked lately, and the number of connections, which a session changes twice. If they fought "
+                        "for memory, what the server spends outside the kernel would grow; if they waited for each other, they would call "
+                        "futex. The load runs on one of the two cores as well, so this is the most that a second shard adds.",
+            "columns": ["shards", "us a session", "of it outside the kernel, us", "futex calls a second", "sessions a second", "p50, ms", "p99, ms"],
+            "rows": rows,
             "plot": {"title": "Cost of a session with the shards", "x": "shards", "y": "us a session", "xs": list(SHARDS),
-                     "series": {"poll": costs}, "y_from_0": True}}
+                     "series": series, "y_from_0": True}}
+
+
+def looked_at(place, load, server, contestant, seconds):
+    """The share of its time outside the kernel, and its futex calls a second, in a run of their own; None and "" without perf."""
+    try:
+        recording = Recording(server, place.path("perf"), with_stacks=False)
+        begun = load.begin(load.command(server, contestant, SHARDS_RATE, 5 * seconds), "grow-shards")
+        try:
+            futexes = futex_calls(server, 4 * seconds)
+        finally:
+            load.finish(begun)
+            recording.stop()
+        return recording.own_share(), futexes
+    except BenchError:
+        return None, ""
 
 
 def poll(load, server, users, seconds):
