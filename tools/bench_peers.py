@@ -78,17 +78,23 @@ exec couriertcpd -address=127.0.0.1 -maxprocs=2000 -maxperip=2000 -nodnslookup -
 
 
 class Cage:
-    def __init__(self, name, folder):
+    """Where these packages are installed, and nobody else sees them; BenchError where that cannot be."""
+
+    def __init__(self, name, folder, packages):
         self.name, self.root = name, os.path.join(folder, f"{name}-cage", "root")
         os.mkdir(os.path.dirname(self.root))
         self.log_path = os.path.join(folder, f"{name}-cage.log")
-        words = ["unshare", "--mount", "sh", "-c", CAGE, "sh", os.path.dirname(self.root), folder, *PACKAGES[name]]
+        words = ["unshare", "--mount", "sh", "-c", CAGE, "sh", os.path.dirname(self.root), folder, *packages]
         with open(self.log_path, "wb") as log:
             self.holder = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log)
         if self.holder.stdout.readline() != b"ready\n":
             self.end()
             with open(self.log_path, encoding="utf-8", errors="replace") as log:
-                raise BenchError(f"{name} cannot be installed beside the others (root, overlayfs and its packages): {log.read()[-300:].strip()}")
+                raise BenchError(f"{name} cannot be installed here (root, overlayfs and its packages): {log.read()[-300:].strip()}")
+
+    def seen(self, path):
+        """Where a file of it can be opened from outside."""
+        return f"/proc/{self.holder.pid}/root{self.root}/{path}"
 
     def words(self, *words):
         return ["nsenter", "-t", str(self.holder.pid), "-m", "chroot", self.root, *words]
@@ -165,7 +171,7 @@ def start(name, place, users=USERS):
     if not place.is_root:
         raise BenchError(f"{name} has to be installed and started by root")
     names = [f"user{n}" for n in range(1, users + 1)]
-    cage, server = Cage(name, place.folder), None
+    cage, server = Cage(name, place.folder, PACKAGES[name]), None
     try:
         words, ports, deliver = MAKERS[name](place, cage, names)
         server = Peer(cage, place, words, ports)

@@ -21,6 +21,7 @@ import bench_accounts
 import bench_disk
 import bench_flame
 import bench_growth
+import bench_machine
 import bench_meter
 import bench_page
 import bench_peers
@@ -240,6 +241,33 @@ class Peers(unittest.TestCase):
         canned = results()
         canned["versions"]["courier"] = "1.0"
         self.assertIn("\n| Dovecot | D |\n| Courier | 1.0 |\n| processor time", bench_page.page(canned, [], {}))
+
+
+class Machine(unittest.TestCase):
+    @unittest.skipIf(CANNOT_MOUNT, "cannot: nobody here may have mounts of his own (root, and no container)")
+    def test_sessions_of_an_emulated_machine(self):
+        folder = tempfile.TemporaryDirectory(prefix="ringpost-bench-")
+        self.addCleanup(folder.cleanup)
+        place = bench_servers.Place(folder.name, sorted(os.sched_getaffinity(0)))
+        growth = bench_machine.connections(place, None, 1, (20, 300))
+        self.assertEqual([row[0] for row in growth["rows"]], ["20", "300"])
+        for _, server_mb, _, kernel_kb, p50, p99 in growth["rows"]:
+            self.assertGreater(server_mb, 1)
+            # Two sockets, their files, and what waits for them.
+            self.assertTrue(3 < kernel_kb < 100, kernel_kb)
+            self.assertTrue(0 < p50 <= p99)
+        bench_plot.lines(growth["plot"])
+        with open("/proc/mounts", encoding="utf-8") as file:
+            self.assertNotIn("ringpost-peer", file.read())
+
+    def test_an_archive_is_one_that_others_can_read(self):
+        with tempfile.TemporaryDirectory() as folder:
+            archive = b"".join([bench_machine.member("folder", 0o40755, b""), bench_machine.member("folder/file", 0o100644, b"content"),
+                                bench_machine.member("folder/link", 0o120777, b"file"), bench_machine.member("TRAILER!!!", 0, b"")])
+            subprocess.run(["busybox", "cpio", "-i"] if shutil.which("busybox") else ["cpio", "-i", "--quiet"], input=archive, cwd=folder, check=True,
+                           stderr=subprocess.DEVNULL)
+            with open(os.path.join(folder, "folder", "link"), "rb") as file:
+                self.assertEqual(file.read(), b"content")
 
 
 SCRIPT = """
