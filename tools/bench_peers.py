@@ -45,6 +45,7 @@ START {{
 }}
 SERVICES {{
   pop3 cmd="pop3d -U 1000" listen="127.0.0.1:{pop3}" prefork=8 maxchild=2000
+  pop3s cmd="pop3d -s -U 1000" listen="127.0.0.1:{pop3s}" prefork=8 maxchild=2000
   lmtp cmd="lmtpd -a" listen="127.0.0.1:{lmtp}" prefork=0
 }}
 EVENTS {{
@@ -66,14 +67,25 @@ sasl_mech_list: PLAIN
 sasl_pwcheck_method: auxprop
 sasl_auxprop_plugin: sasldb
 sasl_sasldb_path: {folder}/cyrus/sasldb
+tls_server_cert: {folder}/cyrus/cert.pem
+tls_server_key: {folder}/cyrus/key.pem
+tls_session_timeout: 1440
 """
 
+# Its program for TLS stands between the connection and the server.
 COURIER_RUN = """
 set -eu
 mkdir -p /run/courier/authdaemon
 /usr/lib/courier/courier-authlib/authdaemond &
-exec couriertcpd -address=127.0.0.1 -maxprocs=2000 -maxperip=2000 -nodnslookup -noidentlookup {pop3} \\
-    /usr/lib/courier/courier/courierpop3login /usr/lib/courier/courier/courierpop3d Maildir
+listen() {{
+    port=$1
+    shift
+    couriertcpd -address=127.0.0.1 -maxprocs=2000 -maxperip=2000 -nodnslookup -noidentlookup $port \\
+        "$@" /usr/lib/courier/courier/courierpop3login /usr/lib/courier/courier/courierpop3d Maildir
+}}
+listen {pop3} &
+export POP3_TLS=1 TLS_CERTFILE={folder}/courier.pem TLS_VERIFYPEER=NONE TLS_CACHEFILE=/run/courier/sessions TLS_CACHESIZE=524288
+listen {pop3s} /usr/bin/couriertls -server -tcpd
 """
 
 
@@ -136,7 +148,7 @@ class Peer(Server):
 
 def cyrus(place, cage, names):
     """Mail comes by its own LMTP, since its store is its own."""
-    ports = fresh_ports("pop3", "lmtp")
+    ports = fresh_ports("pop3", "pop3s", "lmtp")
     home = place.path("cyrus")
     for folder in ("conf/db", "conf/socket", "spool", "proc", "lock"):
         os.makedirs(os.path.join(home, folder))
@@ -144,13 +156,13 @@ def cyrus(place, cage, names):
         with open(os.path.join(home, name), "w", encoding="ascii") as file:
             file.write(text.format(folder=place.folder, **ports))
     cage.run(f"for user in {' '.join(names)}; do printf %s {PASSWORD} | saslpasswd2 -p -c -f {home}/sasldb -u localhost $user; done; "
-             f"cp {home}/*.conf /etc; chown -R cyrus:mail {home}")
+             f"cp {home}/*.conf /etc; cp {place.path('cert.pem')} {place.path('key.pem')} {home}; chown -R cyrus:mail {home}")
     return ["/usr/lib/cyrus/bin/master", "-p", f"{home}/pid"], ports, lambda name: fill("lmtp", f"lmtp://127.0.0.1:{ports['lmtp']}", name)
 
 
 def courier(place, cage, names):
     """Maildirs of its own: each server leaves other files in them."""
-    ports = fresh_ports("pop3")
+    ports = fresh_ports("pop3", "pop3s")
     home = place.path("courier")
     for_all(names, lambda name: fill("maildir", f"{home}/%u/Maildir", name))
     hashed = base64.b64encode(hashlib.sha1(PASSWORD.encode()).digest()).decode()
@@ -159,8 +171,9 @@ def courier(place, cage, names):
     cage.run(f"chown -R {OWNER}:{OWNER} {home}; "
              f"sed \"s/@uid@/$(id -u {OWNER})/; s/@gid@/$(id -g {OWNER})/\" {place.path('courier-userdb')} >/etc/courier/userdb; "
              "chmod 600 /etc/courier/userdb; makeuserdb; "
+             f"cat {place.path('cert.pem')} {place.path('key.pem')} >{place.path('courier.pem')}; chown courier {place.path('courier.pem')}; "
              "sed -i 's/^authmodulelist=.*/authmodulelist=\"authuserdb\"/' /etc/courier/authdaemonrc")
-    return ["sh", "-c", COURIER_RUN.format(**ports)], ports, None
+    return ["sh", "-c", COURIER_RUN.format(folder=place.folder, **ports)], ports, None
 
 
 MAKERS = {"cyrus": cyrus, "courier": courier}

@@ -15,7 +15,7 @@ from bench_servers import PASSWORD, RINGBENCH, BenchError, be_nice
 USERS = "user%d:1-500"
 LMTP_USERS = "lmtp%d:1-200"
 FEW, MANY = "few%d:1-2", "many%d:1-2"  # with 10 and with 100,000 messages
-PLAIN = "Plain POP3"  # the chapter in which those are who only come when they are asked for
+PLAIN, TLS = "Plain POP3", "POP3S"  # the chapters in which those are who only come when they are asked for
 HELD_USERS = 5000
 HELD_ON_S = 5  # sessions are held so much longer while something else is measured
 HELD = f"held%d:1-{HELD_USERS}"
@@ -68,13 +68,12 @@ SCENARIOS = (
     Scenario("retr-pipelined", "the same, up to 32 at once", "message", RETR + ("--pipelining",), plain(*ALL_THREE),
              PLAIN),
     Scenario("tls-greeting", "a full handshake, greeting, QUIT", "session", FIFTY + ("--mix", "greet"),
-             by_tls("ringpost", "dovecot"), "POP3S"),
+             by_tls("ringpost", "dovecot"), TLS),
     Scenario("tls-poll", "log in, STAT, QUIT by TLS; resumed: not the first session", "session", FIFTY + ("--mix", "poll"),
              by_tls("ringpost", "dovecot") + (Contestant("ringpost-resumed", "ringpost", "pop3s", words=("--resume",)),
                                               Contestant("dovecot-resumed", "dovecot", "pop3s", words=("--resume",))),
-             "POP3S"),
-    Scenario("tls-fetch", "10 messages of 10 KB by TLS", "session", FIFTY + ("--mix", "all"), by_tls("ringpost", "dovecot"),
-             "POP3S"),
+             TLS),
+    Scenario("tls-fetch", "10 messages of 10 KB by TLS", "session", FIFTY + ("--mix", "all"), by_tls("ringpost", "dovecot"), TLS),
     Scenario("maildir-poll", "poll, the same Maildirs under both", "session", FIFTY + ("--mix", "poll"), MAILDIR, "Maildir"),
     Scenario("maildir-fetch", "fetch, the same Maildirs under both", "session", FIFTY + ("--mix", "all"), MAILDIR, "Maildir"),
     delivery(20),
@@ -87,7 +86,8 @@ SCENARIOS = (
 
 def scenarios(peers=()):
     """All of them, with these servers beside those that are always there."""
-    return [dataclasses.replace(one, contestants=one.contestants + plain(*peers)) if one.chapter == PLAIN else one for one in SCENARIOS]
+    more = {PLAIN: plain(*peers), TLS: by_tls(*peers)}
+    return [dataclasses.replace(one, contestants=one.contestants + more.get(one.chapter, ())) for one in SCENARIOS]
 
 
 # Memory is another kind of measurement: once for each, between two numbers of held sessions.
@@ -97,6 +97,11 @@ HELD_CONTESTANTS = (
     (Contestant("dovecot", "dovecot"), 100, 400),
     (Contestant("dovecot-tls", "dovecot", "pop3s"), 100, 400),
 )
+
+
+def held_contestants(peers=()):
+    both = lambda name: ((Contestant(name, name), 100, 400), (Contestant(f"{name}-tls", name, "pop3s"), 100, 400))
+    return HELD_CONTESTANTS + tuple(one for name in peers for one in both(name))
 
 
 class Load:
@@ -163,7 +168,7 @@ class Load:
                     raise error
 
     def hold_once(self, server, contestant, count, label, patience, meanwhile):
-        rate = 60 if contestant.server == "dovecot" else 1500
+        rate = 1500 if contestant.server == "ringpost" else 60
         until_all_s = 2 + count / rate * patience
         seconds = until_all_s + 1 + (HELD_ON_S if meanwhile else 0)
         words = ("--mix", "hold", "--connections", str(count))
