@@ -22,7 +22,9 @@ TOOLS = ("sh", "mount", "mkdir", "cat", "sleep", "ip", "awk", "grep", "kill", "r
 MACHINE_BYTES, SESSION_BYTES = 1 << 30, 16 << 10  # what it needs by itself, and for a session with both ends of its connection
 SLOWEST_RATE = 300  # logins a second
 PATIENCE_S = 300
+SAY_EACH_S = 20
 POINT = re.compile(r"^POINT (\d+) (\d+) (\d+) (\d+) (\d+)\r?$", re.MULTILINE)
+THERE = re.compile(r"^THERE (\d+) (\d+)\r?$", re.MULTILINE)
 POLL = re.compile(r"^POLL (\{.*\})\r?$", re.MULTILINE)
 
 # The first process of the machine. @counts@, @most@: numbers of sessions. A point says: sessions; memory of the server and
@@ -134,13 +136,18 @@ def boot(cage, archive, counts):
 
 
 def watch(machine, log, counts):
-    """Until it ends; says each point as it comes, for this takes its time."""
-    end, seen = time.monotonic() + PATIENCE_S + sum(counts) / SLOWEST_RATE, 0
+    """Until it ends; says how far it is, for this takes its time."""
+    end, said, seen = time.monotonic() + PATIENCE_S + sum(counts) / SLOWEST_RATE, 0, 0
     while machine.poll() is None:
         if time.monotonic() > end:
             raise BenchError(f"the emulated machine did not end: {read(log)[-500:]}")
         time.sleep(0.5)
-        points = POINT.findall(read(log))
+        text = read(log)
+        for there, wanted in THERE.findall(text)[-1:]:
+            if wanted != "0" and time.monotonic() > said + SAY_EACH_S:
+                print(f"grow-connections {int(there):,} of {int(wanted):,} sessions", flush=True)
+                said = time.monotonic()
+        points = POINT.findall(text)
         for point in points[seen:]:
             print(f"grow-connections {int(point[0]):,} sessions are there", flush=True)
         seen = len(points)
