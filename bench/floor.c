@@ -70,7 +70,7 @@ struct floor_conn {
     struct iovec pieces[PIECES_MAX];
 };
 
-static int listen_on(const struct sockaddr_in *address);
+static int listen_on(const struct sockaddr_in *address, bool is_shared);
 static void *serve(void *thread);
 static void accepted(struct op *op, int result, uint32_t flags);
 static void received(struct op *op, int result, uint32_t flags);
@@ -112,14 +112,19 @@ int floor_command(char *const *words)
     }
     struct floor_thread *threads = calloc(settings.threads, sizeof *threads);
     must(threads != NULL);
-    for (uint64_t i = 0; i < settings.threads; i++) {
+    /* The threads share the port, and would share it with another server just as well: who asks for
+     * it alone hears of that. */
+    int alone = listen_on(&address, false);
+    bool good = alone >= 0 && close(alone) == 0;
+    for (uint64_t i = 0; good && i < settings.threads; i++) {
         threads[i].mail = &mail;
-        threads[i].listener = listen_on(&address);
-        if (threads[i].listener < 0) {
-            option_complain("cannot listen on %s port %s: %s", settings.address, ports[0],
-                            strerror(errno));
-            return 1;
-        }
+        threads[i].listener = listen_on(&address, true);
+        good = threads[i].listener >= 0;
+    }
+    if (!good) {
+        option_complain("cannot listen on %s port %s: %s", settings.address, ports[0],
+                        strerror(errno));
+        return 1;
     }
     printf("listening on %s port %s: %llu messages of %llu octets\n", settings.address, ports[0],
            (unsigned long long)settings.messages, (unsigned long long)settings.message_bytes);
@@ -132,14 +137,15 @@ int floor_command(char *const *words)
     return 1;
 }
 
-static int listen_on(const struct sockaddr_in *address)
+static int listen_on(const struct sockaddr_in *address, bool is_shared)
 {
     int file = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     int one = 1;
     if (file < 0)
         return -1;
     (void)setsockopt(file, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-    (void)setsockopt(file, SOL_SOCKET, SO_REUSEPORT, &one, sizeof one);
+    if (is_shared)
+        (void)setsockopt(file, SOL_SOCKET, SO_REUSEPORT, &one, sizeof one);
     (void)setsockopt(file, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     if (bind(file, (const struct sockaddr *)address, sizeof *address) == 0 &&
         listen(file, BACKLOG) == 0)
