@@ -83,10 +83,13 @@ void link_timeout(struct link *link)
     switch (link->wait) {
     case LINK_ANSWERS: {
         char waiting[64];
+        double timeout_s = (double)load->settings->timeout_ns / 1e9;
         script_describe(&link->script, waiting, sizeof waiting);
-        script_fail(&link->script, link->has_greeted ? FAULT_TIMEOUT : FAULT_CONNECT,
-                    "no answer to %s within %.0f s", waiting,
-                    (double)load->settings->timeout_ns / 1e9);
+        if (link->has_greeted || link_socket_is_connected(link->socket))
+            script_fail(&link->script, FAULT_TIMEOUT, "no answer to %s within %g s", waiting,
+                        timeout_s);
+        else
+            script_fail(&link->script, FAULT_CONNECT, "no connection within %g s", timeout_s);
         finish(link);
         break;
     }
@@ -133,11 +136,16 @@ void link_read_slowly(struct link *link, size_t bytes)
     if (link->tls != NULL)
         buffer = cipher;
     size_t room = link->tls != NULL ? sizeof cipher : INBOX_EACH_BYTES;
-    ssize_t count = recv(link->socket, buffer, bytes < room ? bytes : room, MSG_DONTWAIT);
-    if (count > 0)
-        take(link, (struct span){buffer, (size_t)count});
-    else if (count == 0 || (errno != EAGAIN && errno != EINTR))
-        ended(link, count == 0 ? 0 : errno);
+    ssize_t count = 1;
+    while (bytes > 0 && count > 0 && !link->is_over) {
+        count = recv(link->socket, buffer, bytes < room ? bytes : room, MSG_DONTWAIT);
+        if (count > 0) {
+            bytes -= (size_t)count;
+            take(link, (struct span){buffer, (size_t)count});
+        } else if (count == 0 || (errno != EAGAIN && errno != EINTR)) {
+            ended(link, count == 0 ? 0 : errno);
+        }
+    }
     settle(link);
 }
 

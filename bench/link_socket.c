@@ -8,7 +8,12 @@
 #include <string.h>
 #include <unistd.h>
 
+/* What a slow reader's kernel takes ahead of it, so that the server notices him: for 40 ms, and no
+ * less than this. */
 #define SLOW_BUFFER_BYTES 4096
+#define SLOW_BUFFER_PART  25
+
+static int slow_buffer_bytes(uint64_t read_rate);
 
 #define BENCHMARK_NETWORK 0xC6120000U /* 198.18.0.0 */
 #define BENCHMARK_HOSTS   0x20000U
@@ -20,13 +25,26 @@ int link_socket_connect(const struct load_settings *settings, struct random *ran
     if (file < 0)
         return -errno;
     if (is_slow)
-        (void)setsockopt(file, SOL_SOCKET, SO_RCVBUF, &(int){SLOW_BUFFER_BYTES}, sizeof(int));
+        (void)setsockopt(file, SOL_SOCKET, SO_RCVBUF,
+                         &(int){slow_buffer_bytes(settings->read_rate)}, sizeof(int));
     if (source_range_bind(&settings->sources, random, file) &&
         (connect(file, address, settings->target.address_bytes) == 0 || errno == EINPROGRESS))
         return file;
     int error = -errno;
     close(file);
     return error;
+}
+
+bool link_socket_is_connected(int file)
+{
+    struct sockaddr_storage peer;
+    return getpeername(file, (struct sockaddr *)&peer, &(socklen_t){sizeof peer}) == 0;
+}
+
+static int slow_buffer_bytes(uint64_t read_rate)
+{
+    uint64_t bytes = read_rate / SLOW_BUFFER_PART;
+    return bytes < SLOW_BUFFER_BYTES ? SLOW_BUFFER_BYTES : (int)bytes;
 }
 
 size_t link_socket_proxy(const struct load_settings *settings, struct random *random,

@@ -12,6 +12,9 @@
  * small receive buffer where it shall read slowly. -errno where it cannot even begin. */
 int link_socket_connect(const struct load_settings *settings, struct random *random, bool is_slow);
 
+/* Whether there is a connection: not before the peer has taken it. */
+bool link_socket_is_connected(int file);
+
 /* A PROXY header of haproxy's version 1 or 2, with a made-up client of 198.18.0.0/15 (RFC 2544).
  * Returns its length. */
 #define LINK_PROXY_MAX 128
