@@ -23,6 +23,9 @@ struct fill_settings {
 
 #define IN(member) offsetof(struct fill_settings, member)
 
+/* Of --messages. */
+#define MESSAGE_BYTES_DEFAULT 10240
+
 static const struct option options[] = {
     {"--users", "PATTERN", OPTION_TEXT, IN(users_text),
      .help = "whose: 'user%d@example.org:1-1000'"},
@@ -53,8 +56,7 @@ static bool fill_user(const struct fill_settings *settings, struct fill_target *
 
 int fill_command(char *const *words)
 {
-    struct fill_settings settings = {
-        .seed = 1, .message_bytes = 10240, .mailbox_bytes_max = 104857600, .scale = 1};
+    struct fill_settings settings = {.seed = 1, .mailbox_bytes_max = 104857600, .scale = 1};
     const char *places[3];
     int kind = 0;
     bool help;
@@ -109,6 +111,11 @@ static bool check(struct fill_settings *settings, const char *const *places, int
     settings->profile = profile_find(profile, error, sizeof error);
     if (settings->profile == NULL)
         return option_complain("%s", error);
+    if (settings->scale_text != NULL && settings->messages > 0)
+        return option_complain("--scale is for the sizes that a profile draws, and --messages "
+                               "says another; leave one of them out");
+    if (settings->message_bytes > 0 && settings->messages == 0)
+        return option_complain("--message-bytes needs --messages: how many of them each has");
     if (settings->scale_text != NULL && settings->profile->counts != NULL)
         return option_complain("--scale is for the sizes of isp-day; %s counts messages", profile);
     return true;
@@ -148,6 +155,8 @@ static bool fill_user(const struct fill_settings *settings, struct fill_target *
     uint64_t left =
         drawn < (double)settings->mailbox_bytes_max ? (uint64_t)drawn : settings->mailbox_bytes_max;
     bool is_fixed = settings->messages > 0;
+    uint64_t fixed_bytes =
+        settings->message_bytes > 0 ? settings->message_bytes : MESSAGE_BYTES_DEFAULT;
     if (is_fixed) {
         mailbox.messages = settings->messages;
         left = UINT64_MAX;
@@ -158,8 +167,7 @@ static bool fill_user(const struct fill_settings *settings, struct fill_target *
     if (!fill_target_begin(target, user_name))
         return false;
     for (uint64_t i = 0; i < mailbox.messages && left > 0; i++) {
-        uint64_t bytes =
-            is_fixed ? settings->message_bytes : profile_size_draw(settings->profile, &random);
+        uint64_t bytes = is_fixed ? fixed_bytes : profile_size_draw(settings->profile, &random);
         if (bytes > left)
             bytes = left;
         specimen_make(letter, settings->seed, number << 24 | i, bytes, user_name);

@@ -51,6 +51,10 @@ char *json_load(const char *path, size_t bytes_max, size_t *out_bytes, char *out
 /* The member of an object, or NULL: also where `value` is NULL or no object. */
 const struct json_value *json_member(const struct json_value *value, const char *key);
 
+/* Whether both are the same text, number, boolean or null; either may be NULL, and is like nothing
+ * then. Arrays and objects are never told to be equal. */
+bool json_equal(const struct json_value *one, const struct json_value *other);
+
 /* A member that is a number; `otherwise` where there is none. */
 double json_member_number(const struct json_value *value, const char *key, double otherwise);
 

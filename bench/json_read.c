@@ -68,6 +68,26 @@ const struct json_value *json_member(const struct json_value *value, const char 
     return NULL;
 }
 
+bool json_equal(const struct json_value *one, const struct json_value *other)
+{
+    if (one == NULL || other == NULL || one->type != other->type)
+        return false;
+    switch (one->type) {
+    case JSON_NULL:
+        return true;
+    case JSON_BOOL:
+        return one->boolean == other->boolean;
+    case JSON_NUMBER:
+        return one->number == other->number;
+    case JSON_TEXT:
+        return strcmp(one->text, other->text) == 0;
+    case JSON_ARRAY:
+    case JSON_OBJECT:
+        break;
+    }
+    return false;
+}
+
 double json_member_number(const struct json_value *value, const char *key, double otherwise)
 {
     const struct json_value *member = json_member(value, key);

@@ -21,7 +21,10 @@ void result_write_json(FILE *file, const struct run_settings *settings,
 struct json_value *result_read(const char *path, char **out_text, size_t *out_bytes);
 
 /* The latencies of sessions as an HdrHistogram log, an interval a second, with two digits, readable
- * by its tools and plotters. What was measured while warming up is in it too. */
-void result_write_hdr(FILE *file, const struct result *results, uint32_t count);
+ * by its tools and plotters. Seconds of warming up have the tag "warmup", those of several
+ * measurements "run1", "run2" and so on; its tools leave out what is tagged unless they are asked
+ * for it. */
+void result_write_hdr(FILE *file, const struct run_settings *settings, const struct result *results,
+                      uint32_t count);
 
 #endif

@@ -27,7 +27,8 @@ struct bytes {
     uint8_t bytes[ROOM];
 };
 
-static void write_second(FILE *file, const struct timeline_second *second, uint64_t after_s);
+static void write_second(FILE *file, const struct timeline_second *second, uint64_t after_s,
+                         double length_s);
 static void encode(const struct timeline_second *second, struct bytes *out);
 static void wrap(const struct bytes *plain, struct bytes *out);
 static void put(struct bytes *to, uint64_t number, uint32_t bytes);
@@ -35,8 +36,10 @@ static void put_zigzag(struct bytes *to, int64_t number);
 static uint32_t place_of(uint64_t value);
 static void write_base64(FILE *file, const struct bytes *bytes);
 
-void result_write_hdr(FILE *file, const struct result *results, uint32_t count)
+void result_write_hdr(FILE *file, const struct run_settings *settings, const struct result *results,
+                      uint32_t count)
 {
+    uint64_t warmup_s = (settings->load.warmup_ns + 999999999U) / 1000000000U;
     fprintf(file,
             "#[ringbench " RINGPOST_VERSION ": latency of sessions in nanoseconds]\n"
             "#[Histogram log format version 1.3]\n"
@@ -45,17 +48,24 @@ void result_write_hdr(FILE *file, const struct result *results, uint32_t count)
             "\"Interval_Compressed_Histogram\"\n",
             count > 0 ? results[0].begun_unix_s : 0);
     for (uint32_t i = 0; i < count; i++)
-        for (uint32_t j = 0; j < results[i].timeline.count; j++)
-            write_second(file, &results[i].timeline.seconds[j],
-                         results[i].begun_unix_s - results[0].begun_unix_s);
+        for (uint32_t j = 0; j < results[i].timeline.count; j++) {
+            const struct timeline_second *second = &results[i].timeline.seconds[j];
+            if (second->second < warmup_s)
+                fprintf(file, "Tag=warmup,");
+            else if (count > 1)
+                fprintf(file, "Tag=run%u,", i + 1);
+            write_second(file, second, results[i].begun_unix_s - results[0].begun_unix_s,
+                         result_second_s(&results[i], second));
+        }
 }
 
-static void write_second(FILE *file, const struct timeline_second *second, uint64_t after_s)
+static void write_second(FILE *file, const struct timeline_second *second, uint64_t after_s,
+                         double length_s)
 {
     static struct bytes plain, wrapped; /* too large for a careful stack */
     encode(second, &plain);
     wrap(&plain, &wrapped);
-    fprintf(file, "%" PRIu64 ".000,1.000,%.3f,", after_s + second->second,
+    fprintf(file, "%" PRIu64 ".000,%.3f,%.3f,", after_s + second->second, length_s,
             (double)second->max_ns / 1e6);
     write_base64(file, &wrapped);
     fputc('\n', file);

@@ -11,12 +11,13 @@
 #include <unistd.h>
 
 static void write_settings(struct json *json, const struct run_settings *settings);
+static void write_session(struct json *json, const struct run_settings *settings);
 static void write_machine(struct json *json);
 static void write_run(struct json *json, const struct run_settings *settings,
                       const struct result *result);
 static void write_latency(struct json *json, const char *key, const struct histogram *histogram);
 static void write_histogram(struct json *json, const struct histogram *histogram);
-static void write_seconds(struct json *json, const struct timeline *timeline);
+static void write_seconds(struct json *json, const struct result *result);
 
 void result_write_json(FILE *file, const struct run_settings *settings,
                        const struct result *results, uint32_t count)
@@ -50,16 +51,38 @@ static void write_settings(struct json *json, const struct run_settings *setting
         json_text(json, "rate", settings->rate_text);
         json_text(json, "arrivals", load->is_poisson ? "poisson" : "fixed");
     }
+    if (settings->find_text != NULL)
+        json_text(json, "find", settings->find_text);
     json_count(json, "connections", load->connections);
     json_real(json, "time_s", (double)load->length_ns / 1e9);
     json_real(json, "warmup_s", (double)load->warmup_ns / 1e9);
     json_real(json, "think_s", (double)load->think_ns / 1e9);
-    json_bool(json, "pipelining", load->script.pipelining);
-    json_bool(json, "stls", load->script.stls);
-    json_bool(json, "resume", load->tls.resumes);
-    json_count(json, "slow_percent", load->slow_percent);
+    json_real(json, "hold_s", (double)load->hold_ns / 1e9);
+    json_real(json, "timeout_s", (double)load->timeout_ns / 1e9);
+    write_session(json, settings);
     json_count(json, "seed", load->seed);
     json_end_object(json);
+}
+
+/* How each session goes. */
+static void write_session(struct json *json, const struct run_settings *settings)
+{
+    const struct load_settings *load = &settings->load;
+    json_text(json, "auth", settings->auth_text != NULL ? settings->auth_text : "user");
+    json_bool(json, "pipelining", load->script.pipelining);
+    json_bool(json, "tls", load->target.tls);
+    json_bool(json, "stls", load->script.stls);
+    json_bool(json, "tls12", load->tls.only_tls12);
+    json_bool(json, "resume", load->tls.resumes);
+    json_count(json, "commands", load->script.commands);
+    json_count(json, "messages", load->script.messages);
+    json_count(json, "slow_percent", load->slow_percent);
+    if (load->slow_percent > 0)
+        json_count(json, "read_rate", load->read_rate);
+    if (settings->sources_text != NULL)
+        json_text(json, "sources", settings->sources_text);
+    if (settings->proxy_text != NULL)
+        json_text(json, "proxy", settings->proxy_text);
 }
 
 static void write_machine(struct json *json)
@@ -142,7 +165,7 @@ static void write_run(struct json *json, const struct run_settings *settings,
     }
     json_end_array(json);
     write_histogram(json, &total->latency);
-    write_seconds(json, &result->timeline);
+    write_seconds(json, result);
     json_end_object(json);
 }
 
@@ -178,8 +201,9 @@ static void write_histogram(struct json *json, const struct histogram *histogram
     json_end_array(json);
 }
 
-static void write_seconds(struct json *json, const struct timeline *timeline)
+static void write_seconds(struct json *json, const struct result *result)
 {
+    const struct timeline *timeline = &result->timeline;
     json_array(json, "heat_rows");
     for (uint32_t i = 0; i < TIMELINE_ROWS; i++)
         json_real(json, NULL, timeline_row_lowest_ns(i) / 1e3);
@@ -188,6 +212,7 @@ static void write_seconds(struct json *json, const struct timeline *timeline)
     for (uint32_t i = 0; i < timeline->count; i++) {
         const struct timeline_second *second = &timeline->seconds[i];
         json_object(json, NULL);
+        json_real(json, "length_s", result_second_s(result, second));
         json_count(json, "started", second->started);
         json_count(json, "done", second->done);
         json_count(json, "failed", second->failed);

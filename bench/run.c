@@ -16,6 +16,9 @@
 /* Threads need a moment to be ready; all begin at the same time. */
 #define START_NS 20000000U
 
+/* A second that was cut off earlier than this is not told from none. */
+#define SECOND_LEAST_S 0.05
+
 static atomic_bool interrupted;
 
 static uint32_t cores_of(int out_cores[THREADS_MAX]);
@@ -100,6 +103,13 @@ void result_fini(struct result *result)
     timeline_fini(&result->timeline);
 }
 
+double result_second_s(const struct result *result, const struct timeline_second *second)
+{
+    double left_s = result->ended_s - (double)second->second;
+    /* Of so little nobody can make a rate. */
+    return left_s > SECOND_LEAST_S && left_s < 1 ? left_s : 1;
+}
+
 bool result_is_bad(const struct run_settings *settings, const struct result *result)
 {
     const struct tally_total *total = &result->total;
@@ -142,6 +152,8 @@ static void watch(const struct run_settings *settings, struct board *board, stru
         uint64_t nap_ns = left_ns < 50000000U ? left_ns : 50000000U;
         nanosleep(&(struct timespec){.tv_nsec = (long)nap_ns}, NULL);
     }
+    uint64_t stopped_ns = least_of(load_clock_ns(), end_ns);
+    result->ended_s = (double)(stopped_ns - begun_ns) / 1e9;
     if (has_begun) {
         result->duration_s = (double)(load_clock_ns() - count_ns) / 1e9;
         result->generator_cpu_s = process_own_cpu_s() - own_s;

@@ -41,6 +41,7 @@ struct run_settings {
 struct result {
     double rate;       /* the highest that was asked for; 0 in closed loop */
     double duration_s; /* that counts: without warming up */
+    double ended_s;    /* when no session began any more, with warming up */
     double whole_s;    /* to the end of the last session that was under way, and with warming up */
     double generator_cpu_s;
     double server_cpu_s; /* of the same time; 0 where no server was watched */
@@ -57,16 +58,26 @@ struct result {
 bool run_settings_read(char *const *words, struct run_settings *out_settings, bool *out_help);
 void run_settings_fini(struct run_settings *settings);
 
+/* False with a sentence where an option was given that changes nothing here. `defaults` is what
+ * there is when no option is given. */
+bool run_settings_take_effect(const struct run_settings *settings,
+                              const struct run_settings *defaults);
+
 /* Makes one measurement. False with a sentence where it could not even begin. The caller frees the
  * result with result_fini. */
 bool run_once(const struct run_settings *settings, struct result *out_result, char *out_error,
               size_t error_bytes);
 void result_fini(struct result *result);
 
+/* How long a second of the timeline was before no session began any more: the last one is mostly
+ * shorter. What ended behind that has whole seconds again. */
+double result_second_s(const struct result *result, const struct timeline_second *second);
+
 /* Whether the server was wrong, more sessions failed than allowed, or none was measured. */
 bool result_is_bad(const struct run_settings *settings, const struct result *result);
 
-/* The command. Returns the exit status: 0; 1 where the result is bad; 2 for wrong words. */
+/* The command. Returns the exit status: 0; 1 where the result is bad; 2 for wrong words; 130 where
+ * a person has ended it. */
 int run_command(char *const *words);
 
 #endif

@@ -13,10 +13,15 @@
 
 #include <stdlib.h>
 
+/* The exit status after SIGINT, as a shell has it: what stands behind "&&" does not go on. */
+#define RUN_INTERRUPTED 130
+
 static uint32_t measure(struct run_settings *settings, struct result *results, uint32_t room);
 static bool find(struct run_settings *settings, struct result *results, uint32_t room,
                  uint32_t *out_count);
 static bool was_kept(const struct run_settings *settings, const struct result *result);
+static void print_step(FILE *text, const struct run_settings *settings, const struct result *result,
+                       double rate, bool was_kept);
 static bool write_files(const struct run_settings *settings, const struct result *results,
                         uint32_t count);
 static FILE *text_of(const struct run_settings *settings);
@@ -41,11 +46,14 @@ int run_command(char *const *words)
         for (uint32_t i = 0; i < count; i++)
             good = good && !result_is_bad(&settings, &results[i]);
     }
+    bool was_interrupted = count > 0 && results[count - 1].was_interrupted;
     bool written = count > 0 && write_files(&settings, results, count);
     for (uint32_t i = 0; i < count; i++)
         result_fini(&results[i]);
     free(results);
     run_settings_fini(&settings);
+    if (was_interrupted && good && written)
+        return RUN_INTERRUPTED;
     return good && written ? 0 : 1;
 }
 
@@ -88,20 +96,42 @@ static bool find(struct run_settings *settings, struct result *results, uint32_t
             is_wrong =
                 is_wrong || (result->total.faults[i] > 0 && fault_is_wrong_server((enum fault)i));
         bool kept = was_kept(settings, result);
-        fprintf(text, "rate %10.1f/s  p%g %9s  %s\n", search.rate, settings->find_quantile * 100,
-                ticker_duration(histogram_quantile(&result->total.latency, settings->find_quantile),
-                                latency, sizeof latency),
-                kept ? "kept" : "too high");
-        fflush(stdout);
-        if (is_wrong || result->was_interrupted) {
+        print_step(text, settings, result, search.rate, kept);
+        /* A server that does nothing for anybody is not too slow. */
+        if (is_wrong || result->was_interrupted || result->total.done == 0) {
             result_print(text, settings, result);
             break;
         }
         goes_on = search_goes_on(&search, kept);
     }
-    fprintf(text, "highest rate with p%g <= %s: %.1f sessions/s\n", settings->find_quantile * 100,
-            ticker_duration(settings->find_ns, latency, sizeof latency), search.good);
-    return search.good > 0 && !is_wrong;
+    const char *target = ticker_duration(settings->find_ns, latency, sizeof latency);
+    if (search.good > 0)
+        fprintf(text, "highest rate with p%g <= %s: %.4g sessions/s%s\n",
+                settings->find_quantile * 100, target, search.good,
+                goes_on ? ", but the search was not ended" : "");
+    else
+        fprintf(text, "no rate was found with p%g <= %s\n", settings->find_quantile * 100, target);
+    bool was_interrupted = *out_count > 0 && results[*out_count - 1].was_interrupted;
+    return !is_wrong && (was_interrupted || (search.good > 0 && !goes_on));
+}
+
+static void print_step(FILE *text, const struct run_settings *settings, const struct result *result,
+                       double rate, bool was_kept)
+{
+    char latency[16] = "-";
+    const struct tally_total *total = &result->total;
+    if (total->done > 0)
+        ticker_duration(histogram_quantile(&total->latency, settings->find_quantile), latency,
+                        sizeof latency);
+    fprintf(text, "rate %10.4g/s  p%g %9s  %s", rate, settings->find_quantile * 100, latency,
+            result->was_interrupted ? "interrupted"
+            : was_kept              ? "kept"
+                                    : "too high");
+    if (total->failed > 0)
+        fprintf(text, "; %llu of %llu failed", (unsigned long long)total->failed,
+                (unsigned long long)(total->failed + total->done));
+    fputc('\n', text);
+    fflush(text);
 }
 
 /* The target is kept where the quantile is, nothing failed, and what was due was really done. */
@@ -124,7 +154,7 @@ static bool write_files(const struct run_settings *settings, const struct result
     if (settings->hdr_path != NULL) {
         FILE *file = output_open(settings->hdr_path);
         if (file != NULL)
-            result_write_hdr(file, results, count);
+            result_write_hdr(file, settings, results, count);
         good = file != NULL && output_close(file, settings->hdr_path) && good;
     }
     if (settings->report_path != NULL)

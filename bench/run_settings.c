@@ -69,7 +69,7 @@ static const struct option options[] = {
     {"--slow", "PERCENT", OPTION_COUNT, IN(load.slow_percent),
      .help = "of connections that read slowly (0)", .least = 0, .most = 100},
     {"--read-rate", "BYTES", OPTION_BYTES, IN(load.read_rate), .help = "a second, of these (1k)",
-     .least = 100, .most = 1U << 30},
+     .least = 100, .most = 10U << 20},
     {"--sources", "A-B", OPTION_TEXT, IN(sources_text),
      .help = "come from these addresses: 127.1.0.1-127.1.0.200"},
     {"--proxy", "v1 | v2", OPTION_TEXT, IN(proxy_text), .help = "begin with a PROXY header"},
@@ -127,9 +127,11 @@ bool run_settings_read(char *const *words, struct run_settings *out_settings, bo
     if (targets[0] == NULL)
         return option_complain("run needs a target; write ringbench run pop3://HOST:PORT "
                                "--users 'user%%d:1-100' --password TEXT");
+    const struct run_settings usual = defaults(out_settings->profile);
     if (!check_target(out_settings, targets[0]) || !check_load(out_settings) ||
         !check_users(out_settings) || !check_rate(out_settings) || !check_choices(out_settings) ||
-        !check_find(out_settings) || !check_sources(out_settings) || !check_outputs(out_settings))
+        !check_find(out_settings) || !check_sources(out_settings) ||
+        !run_settings_take_effect(out_settings, &usual) || !check_outputs(out_settings))
         return false;
     if (out_settings->load.target.protocol != TARGET_LMTP)
         return true;
@@ -194,8 +196,8 @@ static void print_help(void)
     printf("\nProfiles:\n");
     for (uint32_t i = 0; i < profile_count(); i++)
         printf("  %-12s %s\n", profile_at(i)->name, profile_at(i)->summary);
-    printf(
-        "\nExit status: 0; 1 where sessions failed or the server was wrong; 2 for wrong words.\n");
+    printf("\nExit status: 0; 1 where sessions failed or the server was wrong; 2 for wrong words;\n"
+           "130 after an interruption.\n");
 }
 
 static bool check_target(struct run_settings *settings, const char *url)

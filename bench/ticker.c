@@ -4,9 +4,14 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
-#define BAR_CELLS 20
+#define BAR_CELLS     20
+#define LINE_BYTES    320 /* each number at its longest */
+#define COLUMNS_USUAL 80
+
+static size_t columns(void);
 
 void ticker_init(struct ticker *ticker, bool is_quiet, double length_s)
 {
@@ -26,18 +31,33 @@ void ticker_show(struct ticker *ticker, const struct timeline *timeline)
     memset(bar, '.', BAR_CELLS);
     memset(bar, '#', (size_t)full);
     bar[BAR_CELLS] = '\0';
+    char line[LINE_BYTES];
+    size_t used = 0;
     if (ticker->is_terminal)
-        fprintf(stderr, "\r\033[K[%s] ", bar);
-    fprintf(
-        stderr, "%3u/%.0f s  %7" PRIu64 " sessions/s  p50 %s  p99 %s  open %" PRIu64 "  %.1f MB/s",
-        timeline->count, ticker->length_s, now->done, ticker_duration(now->p50_ns, p50, sizeof p50),
-        ticker_duration(now->p99_ns, p99, sizeof p99), now->open,
-        (double)now->received_bytes / 1e6);
+        used = (size_t)snprintf(line, sizeof line, "[%s] ", bar);
+    used += (size_t)snprintf(line + used, sizeof line - used,
+                             "%3u/%.0f s  %7" PRIu64 " sessions/s  errors %" PRIu64
+                             "  p50 %s  p99 %s  open %" PRIu64 "  %.1f MB/s",
+                             timeline->count, ticker->length_s, now->done, ticker->failed,
+                             ticker_duration(now->p50_ns, p50, sizeof p50),
+                             ticker_duration(now->p99_ns, p99, sizeof p99), now->open,
+                             (double)now->received_bytes / 1e6);
     if (timeline->pid > 0)
-        fprintf(stderr, "  server %.0f %% %" PRIu64 " MB", now->server_cpu * 100,
-                now->server_memory_bytes >> 20);
-    fprintf(stderr, "  errors %" PRIu64 "%s", ticker->failed, ticker->is_terminal ? "" : "\n");
+        used += (size_t)snprintf(line + used, sizeof line - used, "  server %.0f %% %" PRIu64 " MB",
+                                 now->server_cpu * 100, now->server_memory_bytes >> 20);
+    if (ticker->is_terminal)
+        fprintf(stderr, "\r\033[K%.*s", (int)(used < columns() ? used : columns()), line);
+    else
+        fprintf(stderr, "%s\n", line);
     fflush(stderr);
+}
+
+/* What is longer would begin another row, and only that one would be written over. */
+static size_t columns(void)
+{
+    struct winsize size;
+    bool is_known = ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1;
+    return is_known ? size.ws_col - 1U : COLUMNS_USUAL - 1;
 }
 
 void ticker_end(struct ticker *ticker)

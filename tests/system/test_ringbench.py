@@ -248,7 +248,8 @@ class Run(RingbenchTest):
         process.send_signal(signal.SIGINT)
         text, _ = process.communicate(timeout=60 * PATIENCE)
         self.assertIn(b"interrupted", text)
-        self.assertEqual(process.returncode, 0, text)
+        # So what stands behind "&&" in a shell does not go on.
+        self.assertEqual(process.returncode, 130, text)
 
     def test_what_is_due_at_the_end_begins_yet(self):
         server = self.filled_server(users=1)
@@ -278,7 +279,35 @@ class Run(RingbenchTest):
         server = self.filled_server()
         text = self.ringbench("run", f"pop3://127.0.0.1:{server.port}", *USERS, *PASSWORD, "--rate", 4, "--time", "1s",
                               "--find", "p50=1ns", "--quiet", status=1)
-        self.assertIn("highest rate with p50 <= 0.00 us: 0.0 sessions/s", text)
+        self.assertIn("too high\n", text)
+        self.assertIn("no rate was found with p50 <= 0.00 us", text)
+        path = self.path("find.json")
+        text = self.ringbench("run", f"pop3://127.0.0.1:{server.port}", *USERS, *PASSWORD, "--rate", 4, "--time", "300ms",
+                              "--find", "p50=20s", "--quiet", "--json", path, "--connections", 1, "--threads", 1, "--think", "100ms", status=0)
+        self.assertRegex(text, r"highest rate with p50 <= 20\.0 s: [\d.]+ sessions/s\n")
+        self.assertIn("steps of a search", self.ringbench("compare", path, path, status=2))
+
+    def test_a_search_says_when_nothing_works(self):
+        server = self.filled_server()
+        text = self.ringbench("run", f"pop3://127.0.0.1:{server.port}", *USERS, "--password", "wrong", "--rate", 20, "--time", "300ms",
+                              "--find", "p99=1s", "--quiet", status=1)
+        self.assertRegex(text, r"rate +20/s +p99 +-  too high; (\d+) of \1 failed\n")
+        self.assertIn("PASS was answered", text)
+        self.assertEqual(text.count("too high"), 1)
+        self.assertIn("no rate was found", text)
+
+    def test_the_last_second_has_its_length(self):
+        server = self.filled_server()
+        _, run = self.measure(f"pop3://127.0.0.1:{server.port}", "--connections", 2, "--time", "1500ms")
+        self.assertEqual([second["length_s"] for second in run["seconds"][:2]], [1, 0.5])
+
+    def test_no_answer_is_no_missing_connection(self):
+        with socket.socket() as silent:
+            silent.bind(("127.0.0.1", 0))
+            silent.listen(8)
+            _, run = self.measure(f"pop3://127.0.0.1:{silent.getsockname()[1]}", "--connections", 1, "--time", "200ms", "--timeout", "300ms", status=1)
+        self.assertEqual([error["kind"] for error in run["errors"]], ["timeout"])
+        self.assertIn("no answer to greeting within 0.3 s", run["errors"][0]["example"])
 
 
 class WrongServers(RingbenchTest):
@@ -368,6 +397,17 @@ class Floor(RingbenchTest):
         self.addCleanup(stop)
         self.assertIn(b"listening on 127.0.0.1", process.stdout.readline())
         return port
+
+    def test_a_port_is_not_shared_with_anybody(self):
+        port = self.start_floor("--threads", 2)
+        self.assertIn("Address already in use", self.ringbench("floor", port, status=1))
+
+    def test_slow_is_as_slow_as_was_said(self):
+        port = self.start_floor("--messages", 1, "--message-bytes", "2M")
+        for rate, least, most in (("200k", 0, 0.25e6), ("8M", 1e6, 9e6)):
+            _, run = self.measure(f"pop3://127.0.0.1:{port}", "--mix", "retr", "--commands", 1000, "--connections", 1, "--slow", 100,
+                                  "--read-rate", rate, "--time", "1s")
+            self.assertTrue(least < run["seconds"][0]["received"] < most, run["seconds"])
 
     def test_it_is_a_right_server(self):
         port = self.start_floor("--messages", 5, "--message-bytes", "20k", "--threads", 2)
@@ -574,7 +614,7 @@ class Results(RingbenchTest):
                             (["--hdr", "-"], "#[")):
             result = subprocess.run([*words, *more], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120 * PATIENCE)
             self.assertEqual(result.stdout[:len(begin)].decode(), begin, more)
-            self.assertIn(b"sessions", result.stderr)
+            self.assertRegex(result.stderr, b"sessions|no rate was found")
             if begin == "{":
                 json.loads(result.stdout)
 
@@ -649,6 +689,16 @@ class Results(RingbenchTest):
         text = self.ringbench("compare", self.path("a.json"), self.path("b.json"), "--tolerance", 20, status=1)
         self.assertRegex(text, r"sessions/s .*-50\.0%.*WORSE")
         self.ringbench("--compare", self.path("b.json"), self.path("a.json"), "--tolerance", 20)
+        # So few that differ so much: nobody can tell, and nobody says "same".
+        for run, rate in zip(data["runs"], (60, 10, 1)):
+            run["sessions_per_s"] = rate
+        data["settings"]["mix"] = "all"
+        with open(self.path("b.json"), "w", encoding="ascii") as file:
+            json.dump(data, file)
+        text = self.ringbench("compare", self.path("a.json"), self.path("b.json"), "--tolerance", 20, status=1)
+        self.assertRegex(text, r"sessions/s .*-\d\d\.\d%.*perhaps WORSE: repeat more often")
+        self.assertRegex(text, r"^The loads differ, and so may the figures: mix\n")
+        self.assertNotRegex(text, r"-\d{3,}\.\d%")
         with open(self.path("c.json"), "w", encoding="ascii") as file:
             file.write("{}")
         self.ringbench("compare", self.path("a.json"), self.path("c.json"), status=2)
@@ -713,6 +763,19 @@ class Words(RingbenchTest):
                 (["run", target, *USERS, *PASSWORD, "--rate", "5", "--repeat", "1001"], "--repeat: from 1 to 1000"),
                 (["run", "lmtp://127.0.0.1:1", *USERS, "--rate", "5", "--message-bytes", "2G"], "--message-bytes: from 1 to 1G"),
                 (["run", target, *USERS, *PASSWORD, "--rate", "5", "--time", "25h"], "--time: from 100ms to 24h"),
+                (["run", target, *USERS, *PASSWORD, "--rate", "5", "--read-rate", "11M"], "--read-rate: from 100 to 10M"),
+                (["run", target, *USERS, *PASSWORD, "--rate", "5", "--read-rate", "5k"], "--read-rate is for slow readers"),
+                (["run", target, *USERS, *PASSWORD, "--rate", "5", "--ca", "x"], "--ca is for TLS"),
+                (["run", target, *USERS, *PASSWORD, "--rate", "5", "--tls12"], "--tls12 is for TLS"),
+                (["run", target, *USERS, *PASSWORD, "--rate", "5", "--resume"], "--resume is for TLS"),
+                (["run", target, *USERS, *PASSWORD, "--rate", "5", "--messages", "7"], "--messages is for lmtp://"),
+                (["run", target, *USERS, *PASSWORD, "--rate", "5", "--message-bytes", "7k"], "--message-bytes is for lmtp://"),
+                (["run", target, *USERS, *PASSWORD, "--rate", "5", "--hold", "7s"], "--hold is for the kind hold"),
+                (["run", target, *USERS, *PASSWORD, "--rate", "5", "--commands", "7"], "--commands is for the kinds noop and retr"),
+                (["run", target, *USERS, *PASSWORD, "--connections", "1", "--arrivals", "fixed"], "--arrivals is for --rate"),
+                (["run", "lmtp://127.0.0.1:1", *USERS, "--rate", "5", "--auth", "plain"], "--auth is for POP3"),
+                (["fill", "mbox", "x", *USERS, "--message-bytes", "2k"], "--message-bytes needs --messages"),
+                (["fill", "mbox", "x", *USERS, "--messages", "2", "--scale", "0.1"], "leave one of them out"),
                 (["fill", "mbox", "x", *USERS, "--message-bytes", "2G"], "--message-bytes: from 1 to 1G"),
                 (["floor", "1", "--threads", "65"], "--threads: from 1 to 64"),
                 (["run", target, *USERS, *PASSWORD, "--rate", "5", "--find", "p99"], "write p99=50ms"),

@@ -173,19 +173,34 @@ Test(bench_result, student)
 Test(bench_result, hdr_log)
 {
     static struct tally_second second;
-    struct result result = {.begun_unix_s = 1700000000};
+    struct result results[2] = {{.begun_unix_s = 1700000000, .ended_s = 2.5},
+                                {.begun_unix_s = 1700000010, .ended_s = 3}};
+    struct run_settings settings = {.load.warmup_ns = 1};
     char *text = NULL;
     size_t bytes = 0;
-    second.second = 2;
     histogram_init(&second.latency);
     histogram_record(&second.latency, 1000000);
-    timeline_init(&result.timeline, 0);
-    timeline_add(&result.timeline, &second, 3);
+    for (int i = 0; i < 2; i++) {
+        timeline_init(&results[i].timeline, 0);
+        second.second = 0;
+        timeline_add(&results[i].timeline, &second, 1);
+        second.second = 2;
+        timeline_add(&results[i].timeline, &second, 3);
+    }
     FILE *file = open_memstream(&text, &bytes);
-    result_write_hdr(file, &result, 1);
+    result_write_hdr(file, &settings, results, 1);
     fclose(file);
     cr_assert_not_null(strstr(text, "#[Histogram log format version 1.3]\n"));
-    cr_assert_not_null(strstr(text, "\n2.000,1.000,1.000,HISTFAAA"), "%s", text);
+    cr_assert_not_null(strstr(text, "\nTag=warmup,0.000,1.000,1.000,HISTFAAA"), "%s", text);
+    cr_assert_not_null(strstr(text, "\n2.000,0.500,1.000,HISTFAAA"), "half a second: %s", text);
     free(text);
-    result_fini(&result);
+    file = open_memstream(&text, &bytes);
+    result_write_hdr(file, &settings, results, 2);
+    fclose(file);
+    cr_assert_not_null(strstr(text, "\nTag=run1,2.000,0.500,"), "%s", text);
+    cr_assert_not_null(strstr(text, "\nTag=warmup,10.000,1.000,"), "%s", text);
+    cr_assert_not_null(strstr(text, "\nTag=run2,12.000,1.000,"), "%s", text);
+    free(text);
+    result_fini(&results[0]);
+    result_fini(&results[1]);
 }
