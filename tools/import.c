@@ -21,7 +21,9 @@ static enum choice make_uidl(struct import *import, const struct import_label *l
                              char out_uidl[MAIL_UIDL_MAX], uint8_t *out_length);
 static void say_refused_uidl(struct import *import, const struct import_label *label);
 static bool remember(struct import *import, const struct import_label *label, struct span uidl);
+static bool meet(struct import *import, const struct import_label *label, struct span uidl);
 static void commit(struct import *import);
+static void commit_if_full(struct import *import);
 static enum ending remove_gone(struct import *import);
 static bool is_there(enum known_state state);
 static void say_what_happened(const struct import *import);
@@ -138,15 +140,14 @@ void import_message_end(struct import *import, const struct import_label *label)
         import->result = MAIL_TEMPORARY;
     if (choice != CHOICE_TAKE || import->message_too_big || import->result != MAIL_DONE) {
         import_message_cancel(import);
+        commit_if_full(import);
         return;
     }
     import->batch_count++;
     import->batch_bytes += import->message_bytes;
     import->message_bytes = 0;
     import->in_message = false;
-    if (delivery_batch_room(&import->delivery) == 0 ||
-        import->batch_bytes >= IMPORT_BATCH_BYTES_MAX)
-        commit(import);
+    commit_if_full(import);
 }
 
 void import_message_cancel(struct import *import)
@@ -184,13 +185,14 @@ bool import_is_known(struct import *import, const struct import_label *label)
     if (key.length > 0 && known_find(&import->known, key) == KNOWN_EARLIER) {
         known = known_set(&import->known, key, KNOWN_NOW);
     } else if (label->uidl.length > 0 && uidl_is_valid(label->uidl)) {
-        known = is_there(known_find(&import->known, label->uidl)) &&
-                known_set(&import->known, label->uidl, KNOWN_NOW);
+        known =
+            is_there(known_find(&import->known, label->uidl)) && meet(import, label, label->uidl);
     } else if (label->key.length > 0) {
         known = make_uidl(import, label, uidl, &length) == CHOICE_KNOWN;
     }
     if (known)
         import->counts.known++;
+    commit_if_full(import);
     return known;
 }
 
@@ -200,7 +202,7 @@ static enum choice choose_uidl(struct import *import, const struct import_label 
     if (label->uidl.length > 0 && uidl_is_valid(label->uidl)) {
         const enum known_state state = known_find(&import->known, label->uidl);
         if (is_there(state))
-            return known_set(&import->known, label->uidl, KNOWN_NOW) ? CHOICE_KNOWN : CHOICE_FAILED;
+            return meet(import, label, label->uidl) ? CHOICE_KNOWN : CHOICE_FAILED;
         if (state == KNOWN_NOT) {
             for (size_t i = 0; i < label->uidl.length; i++)
                 out_uidl[i] = label->uidl.bytes[i];
@@ -248,9 +250,8 @@ static enum choice make_uidl(struct import *import, const struct import_label *l
     *out_length = UIDL_MADE_BYTES;
     if (state == KNOWN_NOT)
         return CHOICE_TAKE;
-    return known_set(&import->known, (struct span){out_uidl, UIDL_MADE_BYTES}, KNOWN_NOW)
-               ? CHOICE_KNOWN
-               : CHOICE_FAILED;
+    return meet(import, label, (struct span){out_uidl, UIDL_MADE_BYTES}) ? CHOICE_KNOWN
+                                                                         : CHOICE_FAILED;
 }
 
 static void say_refused_uidl(struct import *import, const struct import_label *label)
@@ -276,6 +277,24 @@ static bool remember(struct import *import, const struct import_label *label, st
     import_memory_note(&import->memory, key);
     return known_set(&import->known, uidl, KNOWN_NOW) &&
            (key.length == 0 || known_set(&import->known, key, KNOWN_NOW));
+}
+
+/* A message that is there came by an import whose memory of it was lost: by a crash, or because the
+ * disk was full just then. Unless it is noted now, it comes back when the user removes it. */
+static bool meet(struct import *import, const struct import_label *label, struct span uidl)
+{
+    return known_find(&import->known, uidl) == KNOWN_LIVE
+               ? remember(import, label, uidl)
+               : known_set(&import->known, uidl, KNOWN_NOW);
+}
+
+/* Not while a message is under way. */
+static void commit_if_full(struct import *import)
+{
+    if (import->result == MAIL_DONE &&
+        (delivery_batch_room(&import->delivery) == 0 ||
+         import->batch_bytes >= IMPORT_BATCH_BYTES_MAX || import_memory_is_full(&import->memory)))
+        commit(import);
 }
 
 static void commit(struct import *import)
@@ -320,7 +339,7 @@ enum ending import_end(struct import *import)
     /* Whole messages that were waiting are committed even when a full maildrop, or the person, has
      * ended the import; after a fault of the disk there is no point. */
     const enum mail_result result = import->result;
-    if ((result == MAIL_DONE || result == MAIL_FULL) && import->batch_count > 0)
+    if (result == MAIL_DONE || result == MAIL_FULL)
         commit(import);
     delivery_end(&import->delivery);
     import_memory_close(&import->memory);

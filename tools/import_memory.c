@@ -59,6 +59,11 @@ void import_memory_note(struct import_memory *memory, struct span key)
     memory->lines[memory->used++] = '\n';
 }
 
+bool import_memory_is_full(const struct import_memory *memory)
+{
+    return IMPORT_MEMORY_BYTES - memory->used < 2 * IMPORT_MEMORY_LINE_MAX;
+}
+
 void import_memory_forget(struct import_memory *memory)
 {
     memory->used = 0;

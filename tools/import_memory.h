@@ -36,6 +36,9 @@ void import_memory_close(struct import_memory *memory);
 /* Remembers a key for the next import_memory_write; one that cannot be a line is passed over. */
 void import_memory_note(struct import_memory *memory, struct span key);
 
+/* Whether there may be no room for the two lines of another message: write or forget first. */
+bool import_memory_is_full(const struct import_memory *memory);
+
 /* Forgets, or makes durable, what was noted since the last of either. */
 void import_memory_forget(struct import_memory *memory);
 enum mail_result import_memory_write(struct import_memory *memory);

@@ -1,0 +1,80 @@
+"""test_import_hostile: old servers that contradict themselves, and memories of imports with holes.
+
+What a server says of its maildrop decides what comes and what goes, so whatever does not fit is one
+sentence and changes nothing here. tests/system/test_import.py has what servers may do.
+"""
+import os
+
+from test_import import FakePop3, ImportCase
+
+MAILS = [(b"%c" % letter, b"Subject: %c\r\n\r\ntext\r\n" % letter) for letter in b"abc"]
+RAW = [raw for _, raw in MAILS]
+
+
+class Answering(FakePop3):
+    """Answers as FakePop3 does, but for the commands in `answers`; a text of None ends the connection."""
+
+    def __init__(self, messages, answers, **how):
+        self.answers = answers
+        super().__init__(messages, **how)
+
+    def talk(self, client):
+        super().talk(Ear(client, self.answers))
+
+
+class Ear:
+    """A socket that hears which command an answer belongs to."""
+
+    def __init__(self, client, answers):
+        self.client, self.answers, self.command = client, answers, b""
+
+    def makefile(self, mode):
+        for line in self.client.makefile(mode):
+            self.command = line.strip()
+            yield line
+
+    def sendall(self, data):
+        answer = self.answers.get(self.command, data)
+        if answer is None:
+            raise OSError("the end")
+        self.client.sendall(answer)
+
+
+class HostileCase(ImportCase):
+    def answering(self, answers, messages=tuple(MAILS), **how):
+        server = Answering(messages, answers, **how)
+        self.addCleanup(server.close)
+        return self.pop3(server)
+
+    def letters(self):
+        return "".join(self.uidls("alice"))
+
+
+class Memories(HostileCase):
+    """The file `imported` after a crash, or after a disk that was full when it was to be written."""
+
+    def test_what_is_missing_is_noted_again(self):
+        right = self.answering({})
+        self.ok("import", "pop3", "alice", *right)
+        memory = self.drop_file("alice", "imported")
+        os.truncate(memory, len(b"a\n"))
+        for _ in range(2):
+            self.assertIn(b"3 already there", self.ok("import", "pop3", "alice", *right))
+            with open(memory, "rb") as file:
+                self.assertEqual(file.read(), b"a\nb\nc\n")
+        self.assertIn(b"2 removed", self.ok("import", "pop3", "alice", *self.answering({}, MAILS[:1]), "--remove-gone"))
+        self.assertIn(b"3 already there", self.ok("import", "pop3", "alice", *right))
+        self.assertEqual(self.letters(), "a")
+
+    def test_many_are_missing(self):
+        """More than the memory of one batch has room for, and new ones behind them."""
+        names = [f"{n:05}." + "x" * 60 for n in range(6000)]
+        source = self.make_maildir("m", {f"new/{name}": b"x\n" for name in names[:4500]})
+        self.ok("import", "maildir", "alice", source)
+        memory = self.drop_file("alice", "imported")
+        os.truncate(memory, 0)
+        for name in names[4500:]:
+            self.write(f"m/new/{name}", b"x\n")
+        self.assertIn(b"imported 1,500 messages, ", self.ok("import", "maildir", "alice", source))
+        with open(memory, encoding="ascii") as file:
+            self.assertTrue(file.read().split() == names)
