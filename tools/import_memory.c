@@ -137,8 +137,11 @@ static bool read_lines(struct span *text, struct known *known, struct previous *
     while (text->length > 0 && (end = memchr(text->bytes, '\n', text->length)) != NULL) {
         const struct span line = {text->bytes, (size_t)(end - text->bytes)};
         *text = (struct span){end + 1, text->length - line.length - 1};
-        if (!is_key(line))
+        /* A file's name behind a line that a crash has spoilt is not of the one before that. */
+        if (!is_key(line)) {
+            previous->length = 0;
             continue;
+        }
         const struct span before = {previous->bytes, previous->length};
         const bool is_file = *line.bytes == ' ' && before.length > 0;
         if (!known_set(known, line, KNOWN_EARLIER) ||

@@ -78,3 +78,16 @@ class Memories(HostileCase):
         self.assertIn(b"imported 1,500 messages, ", self.ok("import", "maildir", "alice", source))
         with open(memory, encoding="ascii") as file:
             self.assertTrue(file.read().split() == names)
+
+    def test_a_lost_line_makes_no_guess_of_the_one_before(self):
+        source = self.make_maildir("m", {"cur/10.a:2,S": b"one\n", "new/12.c": b"three\n"})
+        self.write("m/dovecot-uidlist", b"3 V1000 N8 G0123456789abcdef0123456789abcdef\n7 :10.a\n")
+        self.ok("import", "maildir", "alice", source)
+        memory, known = self.drop_file("alice", "imported"), b"00000007000003e8\n00000008000003e8\n 12.c\n"
+        with open(memory, "r+b") as file:
+            self.assertEqual(file.read(), known)
+            file.seek(0)
+            file.write(known.replace(b"00000008000003e8", b"\0" * 16))
+        self.assertIn(b"2 already there", self.ok("import", "maildir", "alice", source))
+        self.assertEqual(self.raw("alice"), [b"one\r\n", b"three\r\n"])
+
