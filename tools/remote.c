@@ -204,18 +204,25 @@ static enum remote_result connect_to(struct remote *remote)
                : result;
 }
 
+/* The whole answer to `command`; its bytes are the caller's to free in any case. */
+static enum remote_result read_listing(struct remote *remote, const char *command,
+                                       struct listing *out_listing)
+{
+    const struct remote_sink sink = {.owner = out_listing, .take = take_listing};
+    uint64_t octets = 0;
+    *out_listing = (struct listing){.bytes = NULL};
+    const enum remote_result result = say(remote, command);
+    return result == REMOTE_DONE ? read_body(remote, &sink, LISTING_BYTES_MAX, &octets) : result;
+}
+
 static enum remote_result read_list(struct remote *remote)
 {
-    struct listing listing = {.bytes = NULL};
-    uint64_t octets = 0;
-    const struct remote_sink sink = {.owner = &listing, .take = take_listing};
-    enum remote_result result = say(remote, "LIST\r\n");
-    if (result == REMOTE_DONE)
-        result = read_body(remote, &sink, LISTING_BYTES_MAX, &octets);
+    struct listing listing;
+    enum remote_result result = read_listing(remote, "LIST\r\n", &listing);
     if (result == REMOTE_REFUSED || result == REMOTE_LOST || listing.failed)
         result = fail(remote, "does not list the maildrop", "is it a POP3 server, and not busy?");
     struct span text = {listing.bytes, listing.used}, rest;
-    uint64_t number = 0;
+    uint64_t number = 0, last = 0, octets = 0;
     size_t room = 0;
     for (size_t i = 0; i < listing.used; i++)
         room += listing.bytes[i] == '\n';
@@ -223,7 +230,7 @@ static enum remote_result read_list(struct remote *remote)
     if (result == REMOTE_DONE && remote->messages == NULL)
         result = fail(remote, "has too many messages", "there is no memory for their list");
     while (result == REMOTE_DONE && next_line(&text, &number, &rest)) {
-        if (number == 0 || number > UINT32_MAX || !span_number(span_take_word(&rest), &octets)) {
+        if (number <= last || number > UINT32_MAX || !span_number(span_take_word(&rest), &octets)) {
             snprintf(remote->error, sizeof remote->error,
                      "%s answers LIST in a way that cannot be read", remote->url);
             result = REMOTE_FAILED;
@@ -231,22 +238,22 @@ static enum remote_result read_list(struct remote *remote)
         }
         remote->messages[remote->count++] =
             (struct remote_message){.number = (uint32_t)number, .octets = octets, .uidl = {"", 0}};
+        last = number;
     }
     free(listing.bytes);
     return result;
 }
 
+/* A line for each message, though it may have no UIDL: a message that is only in one of the two
+ * lists would be taken for a new one, or for one that is gone. */
 static enum remote_result read_uidls(struct remote *remote)
 {
-    struct listing listing = {.bytes = NULL};
-    uint64_t octets = 0;
-    const struct remote_sink sink = {.owner = &listing, .take = take_listing};
-    enum remote_result result = say(remote, "UIDL\r\n");
-    if (result == REMOTE_DONE)
-        result = read_body(remote, &sink, LISTING_BYTES_MAX, &octets);
+    struct listing listing;
+    enum remote_result result = read_listing(remote, "UIDL\r\n", &listing);
     struct span text = {listing.bytes, listing.used}, rest;
     uint64_t number = 0;
     uint32_t at = 0;
+    bool fits = true;
     remote->uidl_text = listing.bytes;
     remote->has_uidls = result == REMOTE_DONE;
     if (listing.failed)
@@ -256,12 +263,13 @@ static enum remote_result read_uidls(struct remote *remote)
     /* An old server may not know it. */
     if (result == REMOTE_REFUSED)
         return REMOTE_DONE;
-    while (result == REMOTE_DONE && next_line(&text, &number, &rest)) {
-        while (at < remote->count && remote->messages[at].number < number)
-            at++;
-        if (at < remote->count && remote->messages[at].number == number)
-            remote->messages[at].uidl = rest;
+    while (result == REMOTE_DONE && fits && next_line(&text, &number, &rest)) {
+        fits = at < remote->count && remote->messages[at].number == number;
+        if (fits)
+            remote->messages[at++].uidl = rest;
     }
+    if (result == REMOTE_DONE && (!fits || at < remote->count))
+        result = fail(remote, "names other messages in UIDL than in LIST", "do it again");
     return result;
 }
 

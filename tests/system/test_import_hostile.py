@@ -91,3 +91,27 @@ class Memories(HostileCase):
         self.assertIn(b"2 already there", self.ok("import", "maildir", "alice", source))
         self.assertEqual(self.raw("alice"), [b"one\r\n", b"three\r\n"])
 
+
+
+class Lists(HostileCase):
+    """What does not fit brings nothing twice, and removes nothing, the first time and later."""
+
+    def refused(self, pattern, answers):
+        for user, uidls in (("alice", ["a", "b", "c"]), ("bob", [])):
+            self.fails(1, pattern, "import", "pop3", user, *self.answering(answers), "--remove-gone")
+            self.assertEqual(self.uidls(user), uidls)
+
+    def test_list_and_uidl_that_do_not_fit(self):
+        self.ok("import", "pop3", "alice", *self.answering({}))
+        for name, command, lines in (
+                ("a number twice", b"LIST", b"1 20\r\n1 20\r\n2 20\r\n3 20\r\n"),
+                ("another order", b"LIST", b"2 20\r\n1 20\r\n3 20\r\n"),
+                ("messages without a line", b"UIDL", b"1 a\r\n"),
+                ("no line at all", b"UIDL", b""),
+                ("a line without a message", b"LIST", b"1 20\r\n2 20\r\n"),
+                ("another order of UIDLs", b"UIDL", b"2 b\r\n1 a\r\n3 c\r\n"),
+                ("a UIDL twice", b"UIDL", b"1 a\r\n2 b\r\n2 c\r\n3 c\r\n"),
+                ("no number", b"UIDL", b"1 a\r\n2 b\r\nthree c\r\n")):
+            with self.subTest(name):
+                self.refused("answers LIST in a way that cannot be read|names other messages in UIDL than in LIST",
+                             {command: b"+OK\r\n" + lines + b".\r\n"})
