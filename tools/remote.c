@@ -31,6 +31,7 @@ struct listing {
 static enum remote_result connect_to(struct remote *remote);
 static enum remote_result read_list(struct remote *remote);
 static enum remote_result read_uidls(struct remote *remote);
+static enum remote_result see_why_no_uidls(struct remote *remote);
 static enum remote_result say(struct remote *remote, const char *command);
 static enum remote_result read_body(struct remote *remote, const struct remote_sink *sink,
                                     uint64_t octets_max, uint64_t *out_octets);
@@ -260,9 +261,8 @@ static enum remote_result read_uidls(struct remote *remote)
         return fail(remote, "has too many messages", "there is no memory for their UIDLs");
     if (result == REMOTE_LOST)
         return REMOTE_FAILED;
-    /* An old server may not know it. */
     if (result == REMOTE_REFUSED)
-        return REMOTE_DONE;
+        return see_why_no_uidls(remote);
     while (result == REMOTE_DONE && fits && next_line(&text, &number, &rest)) {
         fits = at < remote->count && remote->messages[at].number == number;
         if (fits)
@@ -271,6 +271,23 @@ static enum remote_result read_uidls(struct remote *remote)
     if (result == REMOTE_DONE && (!fits || at < remote->count))
         result = fail(remote, "names other messages in UIDL than in LIST", "do it again");
     return result;
+}
+
+/* An old server may not know UIDL. One that says it has it (RFC 2449 section 6.8) has a fault just
+ * now, and with new UIDLs all mail would come a second time. */
+static enum remote_result see_why_no_uidls(struct remote *remote)
+{
+    struct listing listing;
+    const enum remote_result result = read_listing(remote, "CAPA\r\n", &listing);
+    struct span text = {listing.bytes, listing.used}, line;
+    bool has_them = false;
+    while (span_take_line(&text, &line))
+        has_them = has_them || span_equal_ignoring_case(line, SPAN_LITERAL("UIDL\r"));
+    free(listing.bytes);
+    if (has_them)
+        return fail(remote, "refuses UIDL, which it has",
+                    "do it again when the old server is well");
+    return result == REMOTE_REFUSED ? REMOTE_DONE : result == REMOTE_LOST ? REMOTE_FAILED : result;
 }
 
 /* "12 rest", where the number is 0 if there is none: false at the end. */

@@ -115,3 +115,9 @@ class Lists(HostileCase):
             with self.subTest(name):
                 self.refused("answers LIST in a way that cannot be read|names other messages in UIDL than in LIST",
                              {command: b"+OK\r\n" + lines + b".\r\n"})
+
+    def test_uidl_refused_by_a_server_that_has_it(self):
+        self.ok("import", "pop3", "alice", *self.answering({}))
+        for capability in (b"UIDL", b"uidl"):
+            self.refused("refuses UIDL, which it has", {b"UIDL": b"-ERR [SYS/TEMP] later\r\n",
+                                                        b"CAPA": b"+OK\r\nUSER\r\n%s\r\n.\r\n" % capability})
