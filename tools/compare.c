@@ -260,7 +260,7 @@ static bool compare_bytes(struct compare *compare, const struct remote_message *
         return false;
     }
     if (result == REMOTE_REFUSED) {
-        differ(compare, "message %u, UIDL %.*s: the other server refuses to give it",
+        differ(compare, "message %u, UIDL %.*s: the other server does not give it",
                ours->message.number, (int)uidl.length, uidl.bytes);
         if (remote_reopen(&compare->remote) == REMOTE_DONE)
             return true;

@@ -96,8 +96,8 @@ static bool fetch(struct import_pop3 *pop3, const struct remote_message *message
         return true;
     case REMOTE_REFUSED:
         import_refuse(import, where,
-                      "the old server refuses to give it, or gives far more than it has said, and "
-                      "it is left out");
+                      "the old server refuses to give it, gives nothing of it, or far more than it "
+                      "has said, and it is left out");
         return remote_reopen(&pop3->remote) == REMOTE_DONE;
     case REMOTE_INTERRUPTED:
         import->interrupted = true;

@@ -113,6 +113,9 @@ enum remote_result remote_retrieve(struct remote *remote, const struct remote_me
      * and costs the connection when the next command is said. */
     if (result == REMOTE_DONE && received == 0 && message->octets > 0 && message->octets <= 3)
         sink->take(sink->owner, (struct span){".", 1});
+    /* So does such a dot in front of a message; and a fault may leave nothing of it as well. */
+    if (result == REMOTE_DONE && received == 0 && message->octets > 3)
+        return REMOTE_REFUSED;
     return result;
 }
 

@@ -61,7 +61,7 @@ struct remote_sink {
 
 enum remote_result {
     REMOTE_DONE,
-    REMOTE_REFUSED,     /* the server will not give this message, or not end: others may go on */
+    REMOTE_REFUSED,     /* this message is not given, or has no end: others may go on */
     REMOTE_LOST,        /* the connection has ended in between; what was taken is to be forgotten */
     REMOTE_FAILED,      /* a sentence is in `error` */
     REMOTE_INTERRUPTED, /* by the person */

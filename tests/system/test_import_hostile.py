@@ -121,3 +121,17 @@ class Lists(HostileCase):
         for capability in (b"UIDL", b"uidl"):
             self.refused("refuses UIDL, which it has", {b"UIDL": b"-ERR [SYS/TEMP] later\r\n",
                                                         b"CAPA": b"+OK\r\nUSER\r\n%s\r\n.\r\n" % capability})
+
+
+class Bodies(HostileCase):
+    def test_nothing_of_a_message_is_no_message(self):
+        """Also what Dovecot makes of a mail whose first line is a dot alone: it does not double that dot."""
+        for answer in (b"+OK\r\n.\r\n", b"+OK\r\n.\r\nSubject: b\r\n\r\ntext\r\n.\r\n"):
+            with self.subTest(answer):
+                self.fails(1, "message 2 of alice: the old server refuses to give it, gives nothing of it",
+                           "import", "pop3", "alice", *self.answering({b"RETR 2": answer}))
+                self.assertEqual(self.letters(), "ac")
+        self.assertIn(b"imported 1 message, ", self.ok("import", "pop3", "alice", *self.answering({})))
+        self.assertEqual(self.letters(), "acb")
+        done = self.run_it("compare", "alice", "--with", *self.answering({b"RETR 2": answer}), "--bytes")
+        self.assertRegex(done.stdout, rb"message 3, UIDL b: the other server does not give it")
