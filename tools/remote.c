@@ -362,6 +362,9 @@ static enum remote_result no_pop3(struct remote *remote)
 static enum remote_result say(struct remote *remote, const char *command)
 {
     const size_t length = strlen(command);
+    /* What is here before we have asked would be taken for the answer. */
+    if (remote->begin != remote->end)
+        return no_pop3(remote);
     for (size_t sent = 0; sent < length;) {
         size_t more = 0;
         const CURLcode code =

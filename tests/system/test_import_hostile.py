@@ -135,3 +135,11 @@ class Bodies(HostileCase):
         self.assertEqual(self.letters(), "acb")
         done = self.run_it("compare", "alice", "--with", *self.answering({b"RETR 2": answer}), "--bytes")
         self.assertRegex(done.stdout, rb"message 3, UIDL b: the other server does not give it")
+
+    def test_what_nobody_has_asked_for_is_no_answer(self):
+        for more in (b"+OK\r\n", b"-ERR [SYS/TEMP] going down\r\n", b"+OK"):
+            with self.subTest(more):
+                user = "user" + str(len(more))
+                self.ok("user", "add", user, "--scheme", "plain", data=b"x\n")
+                self.ok("import", "pop3", user, *self.answering({b"RETR 1": b"+OK\r\n" + RAW[0] + b".\r\n" + more}))
+                self.assertEqual(self.raw(user), RAW)
