@@ -22,10 +22,10 @@ static enum choice make_uidl(struct import *import, const struct import_label *l
 static void say_refused_uidl(struct import *import, const struct import_label *label);
 static bool remember(struct import *import, const struct import_label *label, struct span uidl);
 static bool meet(struct import *import, const struct import_label *label, struct span uidl);
+static bool keep_shared(struct import *import, const struct import_label *label);
 static void commit(struct import *import);
 static void commit_if_full(struct import *import);
 static enum ending remove_gone(struct import *import);
-static bool is_there(enum known_state state);
 static void say_what_happened(const struct import *import);
 
 enum ending import_begin(struct import *import, struct run *run, const char *user, const char *path,
@@ -173,7 +173,7 @@ static struct span file_key(const struct import_label *label, char out_key[IMPOR
 /* Before this import: a UIDL that was foretold may mean another message. */
 static bool is_there(enum known_state state)
 {
-    return state == KNOWN_LIVE || state == KNOWN_EARLIER;
+    return state == KNOWN_LIVE || state == KNOWN_EARLIER || state == KNOWN_SHARED;
 }
 
 bool import_is_known(struct import *import, const struct import_label *label)
@@ -185,8 +185,8 @@ bool import_is_known(struct import *import, const struct import_label *label)
     if (key.length > 0 && known_find(&import->known, key) == KNOWN_EARLIER) {
         known = known_set(&import->known, key, KNOWN_NOW);
     } else if (label->uidl.length > 0 && uidl_is_valid(label->uidl)) {
-        known =
-            is_there(known_find(&import->known, label->uidl)) && meet(import, label, label->uidl);
+        known = is_there(known_find(&import->known, label->uidl)) &&
+                meet(import, label, label->uidl) && keep_shared(import, label);
     } else if (label->key.length > 0) {
         known = make_uidl(import, label, uidl, &length) == CHOICE_KNOWN;
     }
@@ -202,7 +202,8 @@ static enum choice choose_uidl(struct import *import, const struct import_label 
     if (label->uidl.length > 0 && uidl_is_valid(label->uidl)) {
         const enum known_state state = known_find(&import->known, label->uidl);
         if (is_there(state))
-            return meet(import, label, label->uidl) ? CHOICE_KNOWN : CHOICE_FAILED;
+            return meet(import, label, label->uidl) && keep_shared(import, label) ? CHOICE_KNOWN
+                                                                                  : CHOICE_FAILED;
         if (state == KNOWN_NOT) {
             for (size_t i = 0; i < label->uidl.length; i++)
                 out_uidl[i] = label->uidl.bytes[i];
@@ -224,16 +225,20 @@ static enum known_state made_state(const struct import *import, struct span key,
     return known_find(&import->known, (struct span){out_uidl, UIDL_MADE_BYTES});
 }
 
+static struct span key_of(const struct import *import, const struct import_label *label)
+{
+    must(label->key.length > 0 || import->content_counts);
+    return label->key.length > 0 ? label->key
+                                 : (struct span){(const char *)import->digest, CONTENT_HASH_BYTES};
+}
+
 /* The same message gives the same UIDL in each import; of several with the same key each gives the
  * first that was not met in this one. Those that were met are the first ones, so that it is found
  * by halving: a folder may hold the same message a hundred thousand times. */
 static enum choice make_uidl(struct import *import, const struct import_label *label,
                              char out_uidl[MAIL_UIDL_MAX], uint8_t *out_length)
 {
-    must(label->key.length > 0 || import->content_counts);
-    const struct span key = label->key.length > 0
-                                ? label->key
-                                : (struct span){(const char *)import->digest, CONTENT_HASH_BYTES};
+    const struct span key = key_of(import, label);
     uint32_t met = 0, free_round = 0;
     while (made_state(import, key, free_round, out_uidl) == KNOWN_NOW) {
         met = free_round + 1;
@@ -252,6 +257,21 @@ static enum choice make_uidl(struct import *import, const struct import_label *l
         return CHOICE_TAKE;
     return meet(import, label, (struct span){out_uidl, UIDL_MADE_BYTES}) ? CHOICE_KNOWN
                                                                          : CHOICE_FAILED;
+}
+
+/* Messages that came under made UIDLs, because they shared this one: the old server may have it for
+ * one of them now, and the message that we have under it may be the one that is gone. */
+static bool keep_shared(struct import *import, const struct import_label *label)
+{
+    const struct span key = key_of(import, label);
+    char uidl[UIDL_MADE_BYTES];
+    for (uint32_t round = 0;
+         import->order->removes_gone && made_state(import, key, round, uidl) == KNOWN_EARLIER;
+         round++) {
+        if (!known_set(&import->known, (struct span){uidl, sizeof uidl}, KNOWN_SHARED))
+            return false;
+    }
+    return true;
 }
 
 static void say_refused_uidl(struct import *import, const struct import_label *label)

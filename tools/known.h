@@ -12,7 +12,8 @@ enum known_state {
     KNOWN_NOT,
     KNOWN_LIVE,    /* it is there, and nothing says that an import has brought it */
     KNOWN_EARLIER, /* an earlier import has brought it */
-    KNOWN_GUESSED, /* so, and its UIDL is one that we have foretold, perhaps wrongly */
+    KNOWN_SHARED,  /* so, and it shared the UIDL of one that was met: it may be that one */
+    KNOWN_GUESSED, /* as EARLIER, and its UIDL is one that we have foretold, perhaps wrongly */
     KNOWN_NOW,     /* met in this import */
 };
 

@@ -143,3 +143,26 @@ class Bodies(HostileCase):
                 self.ok("user", "add", user, "--scheme", "plain", data=b"x\n")
                 self.ok("import", "pop3", user, *self.answering({b"RETR 1": b"+OK\r\n" + RAW[0] + b".\r\n" + more}))
                 self.assertEqual(self.raw(user), RAW)
+
+
+class SharedUidls(HostileCase):
+    """Of two messages with one UIDL nobody can tell which of them has gone."""
+
+    def test_none_goes_while_one_is_there(self):
+        shared = [(b"s", b"one\r\n"), (b"x", b"two\r\n"), (b"s", b"three\r\n"), (b"s", b"four\r\n")]
+        self.run_it("import", "pop3", "alice", *self.answering({}, shared))
+        self.assertEqual(self.raw("alice"), [raw for _, raw in shared])
+        for _ in range(2):
+            done = self.ok("import", "pop3", "alice", *self.answering({}, shared[3:]), "--remove-gone")
+            self.assertIn(b"1 already there", done)
+            self.assertEqual(self.raw("alice"), [b"one\r\n", b"three\r\n", b"four\r\n"])
+        self.assertIn(b"3 already there", self.ok("import", "pop3", "alice", *self.answering({}, [shared[i] for i in (0, 2, 3)]),
+                                                  "--remove-gone"))
+        self.assertIn(b"3 removed", self.ok("import", "pop3", "alice", *self.answering({}, []), "--remove-gone"))
+        self.assertEqual(self.raw("alice"), [])
+
+    def test_of_an_mbox(self):
+        mail = b"From a Mon Jan  1 10:00:00 2024\nX-UIDL: s\n\n%s\n\n"
+        self.run_it("import", "mbox", "alice", "-", data=mail % b"one" + mail % b"two")
+        self.ok("import", "mbox", "alice", "-", "--remove-gone", data=mail % b"two")
+        self.assertEqual(len(self.listed("alice")), 2)
