@@ -9,17 +9,21 @@
 #include <stdio.h>
 #include <string.h>
 
-/* A message whose connection is lost is asked for so often. */
-#define TRIES_MAX 3
+/* A message whose connection is lost is asked for so often. Then it is left out, for it alone may
+ * be what the old server stumbles over; but not more than so many in a row. */
+#define TRIES_MAX         3
+#define LOST_IN_A_ROW_MAX 3
 
 struct import_pop3 {
     struct import import;
     struct remote remote;
+    int lost_in_a_row; /* messages */
 };
 
 static enum ending open_remote(struct import_pop3 *pop3, const struct import_order *order,
                                const char *user, const char *source);
 static bool fetch(struct import_pop3 *pop3, const struct remote_message *message);
+static bool leave_out_lost(struct import_pop3 *pop3, const char *where);
 static void take(void *owner, struct span bytes);
 
 enum ending import_from_pop3(struct run *run, const char *user, const char *path,
@@ -90,6 +94,8 @@ static bool fetch(struct import_pop3 *pop3, const struct remote_message *message
         if (result != REMOTE_DONE)
             import_message_cancel(import);
     }
+    if (result != REMOTE_LOST)
+        pop3->lost_in_a_row = 0;
     switch (result) {
     case REMOTE_DONE:
         import_message_end(import, &label);
@@ -103,10 +109,21 @@ static bool fetch(struct import_pop3 *pop3, const struct remote_message *message
         import->interrupted = true;
         return false;
     case REMOTE_LOST:
+        return leave_out_lost(pop3, where);
     case REMOTE_FAILED:
         break;
     }
     return false;
+}
+
+static bool leave_out_lost(struct import_pop3 *pop3, const char *where)
+{
+    char why[REMOTE_SENTENCE_BYTES + 64];
+    snprintf(why, sizeof why, "it is left out after %d tries, for %s", TRIES_MAX,
+             pop3->remote.error);
+    import_refuse(&pop3->import, where, why);
+    pop3->lost_in_a_row++;
+    return pop3->lost_in_a_row < LOST_IN_A_ROW_MAX && remote_reopen(&pop3->remote) == REMOTE_DONE;
 }
 
 static void take(void *owner, struct span bytes)

@@ -136,6 +136,17 @@ class Bodies(HostileCase):
         done = self.run_it("compare", "alice", "--with", *self.answering({b"RETR 2": answer}), "--bytes")
         self.assertRegex(done.stdout, rb"message 3, UIDL b: the other server does not give it")
 
+    def test_a_message_that_always_ends_the_connection(self):
+        gone = self.answering({b"RETR 2": None})
+        self.fails(1, "message 2 of alice: .*has ended the connection", "import", "pop3", "alice", *gone, "--remove-gone",
+                   sentences=2)
+        self.assertEqual(self.letters(), "ac")
+        many = [(b"%d" % n, b"text\r\n") for n in range(1, 100)]
+        none = self.answering({b"RETR %d" % n: None for n in range(3, 100)}, many)
+        self.fails(1, "message 3 of bob(.|\n)*message 5 of bob(.|\n)*URL has ended the connection: try again"
+                   .replace("URL", none[0]), "import", "pop3", "bob", *none, sentences=4)
+        self.assertEqual(self.uidls("bob"), ["1", "2"])
+
     def test_what_nobody_has_asked_for_is_no_answer(self):
         for more in (b"+OK\r\n", b"-ERR [SYS/TEMP] going down\r\n", b"+OK"):
             with self.subTest(more):
