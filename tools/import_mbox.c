@@ -17,6 +17,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* A delivery takes milliseconds, a POP3 server that writes a large file anew takes seconds. */
+#define LOCK_TRIES    300
+#define LOCK_SLEEP_US (100 * 1000)
+
 struct import_mbox {
     struct import import;
     struct mbox_reader reader;
@@ -40,6 +44,7 @@ static const enum mbox_dialect dialects[] = {MBOX_RD, MBOX_O, MBOX_CL, MBOX_CL2}
 static const char *const dialect_names[] = {"mboxrd", "mboxo", "mboxcl", "mboxcl2", NULL};
 
 static enum ending open_source(struct import_mbox *mbox, const char *source, off_t *out_bytes);
+static enum ending lock_source(struct import_mbox *mbox, const struct run *run);
 static void read_source(struct import_mbox *mbox);
 static bool take_news(struct import_mbox *mbox, const struct mbox_news *news);
 static void look(struct import_mbox *mbox, uint64_t offset);
@@ -63,11 +68,14 @@ enum ending import_from_mbox(struct run *run, const char *user, const char *path
     if (ending != ENDING_DONE)
         return ending;
     mbox_reader_init(&mbox.reader, dialects[choice]);
+    command_watch_signals(run);
     if (mbox.start < 0 && (dialects[choice] == MBOX_CL || dialects[choice] == MBOX_CL2))
         ending = command_fail(ENDING_FAILED,
                               "%s needs a file, for Content-Length is checked against "
                               "what follows: save the mail to a file first",
                               dialect);
+    if (ending == ENDING_DONE)
+        ending = lock_source(&mbox, run);
     if (ending == ENDING_DONE)
         ending = import_begin(&mbox.import, run, user, path, order);
     if (ending == ENDING_DONE) {
@@ -133,6 +141,27 @@ static enum ending open_source(struct import_mbox *mbox, const char *source, off
     mbox->start = S_ISREG(status.st_mode) ? lseek(mbox->file, 0, SEEK_CUR) : -1;
     *out_bytes =
         mbox->start >= 0 && status.st_size > mbox->start ? status.st_size - mbox->start : 0;
+    return ENDING_DONE;
+}
+
+/* Those who deliver to the file or remove from it have this lock meanwhile: without it a message of
+ * which half is there would come as it is, and count as there. A pipe has no lock, nor have some
+ * file systems. It is held until the file is closed. */
+static enum ending lock_source(struct import_mbox *mbox, const struct run *run)
+{
+    const struct flock lock = {.l_type = F_RDLCK, .l_whence = SEEK_SET};
+    for (int tries = 0; mbox->start >= 0 && fcntl(mbox->file, F_SETLK, &lock) != 0; tries++) {
+        if (errno != EAGAIN && errno != EACCES)
+            break;
+        if (command_is_interrupted(run))
+            return command_fail(ENDING_FAILED, "interrupted before anything was read");
+        if (tries == LOCK_TRIES)
+            return command_fail(ENDING_FAILED,
+                                "%s is locked by another program, and stays so: try again when "
+                                "nobody delivers to it",
+                                mbox->name);
+        usleep(LOCK_SLEEP_US);
+    }
     return ENDING_DONE;
 }
 

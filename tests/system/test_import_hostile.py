@@ -3,8 +3,12 @@
 What a server says of its maildrop decides what comes and what goes, so whatever does not fit is one
 sentence and changes nothing here. tests/system/test_import.py has what servers may do.
 """
+import fcntl
 import os
+import subprocess
+import time
 
+from ringpost_server import PATIENCE
 from test_import import FakePop3, ImportCase
 
 MAILS = [(b"%c" % letter, b"Subject: %c\r\n\r\ntext\r\n" % letter) for letter in b"abc"]
@@ -177,3 +181,33 @@ class SharedUidls(HostileCase):
         self.run_it("import", "mbox", "alice", "-", data=mail % b"one" + mail % b"two")
         self.ok("import", "mbox", "alice", "-", "--remove-gone", data=mail % b"two")
         self.assertEqual(len(self.listed("alice")), 2)
+
+
+class MboxesThatChange(HostileCase):
+    """Whoever delivers to an mbox, or removes from it, has it locked."""
+
+    first = b"From a Mon Jan  1 10:00:01 2024\nX-IMAPbase: 1 5\nX-UID: 5\n\none\n\n"
+    half, rest = b"From a Mon Jan  1 10:00:02 2024\n\nnot seen", b" yet\n\n"
+
+    def test_delivery_at_the_same_moment(self):
+        source = self.write("m", self.first + self.half)
+        with open(source, "r+b") as file:
+            fcntl.lockf(file, fcntl.LOCK_EX)
+            child = subprocess.Popen(self.command("import", "mbox", "alice", source, "--uidl-format", "dovecot"),
+                                     stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+            time.sleep(0.5)
+            file.seek(0, os.SEEK_END)
+            file.write(self.rest)
+        self.assertIn(b"imported 2 messages", child.communicate(timeout=30 * PATIENCE)[0])
+        self.assertEqual(self.raw("alice")[1], b"\r\nnot seen yet\r\n")
+
+    def test_interrupt_while_it_is_locked(self):
+        source = self.write("m", self.first)
+        with open(source, "r+b") as file:
+            fcntl.lockf(file, fcntl.LOCK_EX)
+            child = subprocess.Popen(self.command("import", "mbox", "alice", source), stdout=subprocess.PIPE,
+                                     stderr=subprocess.STDOUT)
+            time.sleep(0.5)
+            child.terminate()
+            self.assertRegex(child.communicate(timeout=30 * PATIENCE)[0], rb"\Aringpost: .*interrupted.*\n\Z")
+        self.assertEqual(child.returncode, 1)
