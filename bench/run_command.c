@@ -20,6 +20,7 @@ static uint32_t measure(struct run_settings *settings, struct result *results, u
 static bool find(struct run_settings *settings, struct result *results, uint32_t room,
                  uint32_t *out_count);
 static bool was_kept(const struct run_settings *settings, const struct result *result);
+static int decimals_of(double rate);
 static void print_step(FILE *text, const struct run_settings *settings, const struct result *result,
                        double rate, bool was_kept);
 static bool write_files(const struct run_settings *settings, const struct result *results,
@@ -97,8 +98,9 @@ static bool find(struct run_settings *settings, struct result *results, uint32_t
                 is_wrong || (result->total.faults[i] > 0 && fault_is_wrong_server((enum fault)i));
         bool kept = was_kept(settings, result);
         print_step(text, settings, result, search.rate, kept);
-        /* A server that does nothing for anybody is not too slow. */
-        if (is_wrong || result->was_interrupted || result->total.done == 0) {
+        /* A server that has never done anything for anybody is not too slow. */
+        bool is_dead = result->total.done == 0 && search.good == 0;
+        if (is_wrong || result->was_interrupted || is_dead) {
             result_print(text, settings, result);
             break;
         }
@@ -106,13 +108,19 @@ static bool find(struct run_settings *settings, struct result *results, uint32_t
     }
     const char *target = ticker_duration(settings->find_ns, latency, sizeof latency);
     if (search.good > 0)
-        fprintf(text, "highest rate with p%g <= %s: %.4g sessions/s%s\n",
-                settings->find_quantile * 100, target, search.good,
+        fprintf(text, "highest rate with p%g <= %s: %.*f sessions/s%s\n",
+                settings->find_quantile * 100, target, decimals_of(search.good), search.good,
                 goes_on ? ", but the search was not ended" : "");
     else
         fprintf(text, "no rate was found with p%g <= %s\n", settings->find_quantile * 100, target);
     bool was_interrupted = *out_count > 0 && results[*out_count - 1].was_interrupted;
     return !is_wrong && (was_interrupted || (search.good > 0 && !goes_on));
+}
+
+/* A search may halve its rate below one a second. */
+static int decimals_of(double rate)
+{
+    return rate < 10 ? 3 : 1;
 }
 
 static void print_step(FILE *text, const struct run_settings *settings, const struct result *result,
@@ -123,7 +131,8 @@ static void print_step(FILE *text, const struct run_settings *settings, const st
     if (total->done > 0)
         ticker_duration(histogram_quantile(&total->latency, settings->find_quantile), latency,
                         sizeof latency);
-    fprintf(text, "rate %10.4g/s  p%g %9s  %s", rate, settings->find_quantile * 100, latency,
+    fprintf(text, "rate %10.*f/s  p%g %9s  %s", decimals_of(rate), rate,
+            settings->find_quantile * 100, latency,
             result->was_interrupted ? "interrupted"
             : was_kept              ? "kept"
                                     : "too high");

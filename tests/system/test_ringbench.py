@@ -291,7 +291,7 @@ class Run(RingbenchTest):
         server = self.filled_server()
         text = self.ringbench("run", f"pop3://127.0.0.1:{server.port}", *USERS, "--password", "wrong", "--rate", 20, "--time", "300ms",
                               "--find", "p99=1s", "--quiet", status=1)
-        self.assertRegex(text, r"rate +20/s +p99 +-  too high; (\d+) of \1 failed\n")
+        self.assertRegex(text, r"rate +20\.0/s +p99 +-  too high; (\d+) of \1 failed\n")
         self.assertIn("PASS was answered", text)
         self.assertEqual(text.count("too high"), 1)
         self.assertIn("no rate was found", text)
