@@ -71,6 +71,7 @@ struct floor_conn {
 };
 
 static int listen_on(const struct sockaddr_in *address, bool is_shared);
+static int cannot_listen(const char *address, const char *port);
 static void *serve(void *thread);
 static void accepted(struct op *op, int result, uint32_t flags);
 static void received(struct op *op, int result, uint32_t flags);
@@ -105,6 +106,12 @@ int floor_command(char *const *words)
     }
     address.sin_port = htons((uint16_t)port);
     (void)descriptors_raise();
+    /* The threads share the port, and would share it with another server just as well: who asks for
+     * it alone hears of that. */
+    int alone = listen_on(&address, false);
+    if (alone < 0)
+        return cannot_listen(settings.address, ports[0]);
+    close(alone);
     struct floor_mail mail;
     if (!floor_mail_init(&mail, settings.messages, settings.message_bytes, settings.seed)) {
         option_complain("floor: not enough memory for the messages");
@@ -112,19 +119,11 @@ int floor_command(char *const *words)
     }
     struct floor_thread *threads = calloc(settings.threads, sizeof *threads);
     must(threads != NULL);
-    /* The threads share the port, and would share it with another server just as well: who asks for
-     * it alone hears of that. */
-    int alone = listen_on(&address, false);
-    bool good = alone >= 0 && close(alone) == 0;
-    for (uint64_t i = 0; good && i < settings.threads; i++) {
+    for (uint64_t i = 0; i < settings.threads; i++) {
         threads[i].mail = &mail;
         threads[i].listener = listen_on(&address, true);
-        good = threads[i].listener >= 0;
-    }
-    if (!good) {
-        option_complain("cannot listen on %s port %s: %s", settings.address, ports[0],
-                        strerror(errno));
-        return 1;
+        if (threads[i].listener < 0)
+            return cannot_listen(settings.address, ports[0]);
     }
     printf("listening on %s port %s: %llu messages of %llu octets\n", settings.address, ports[0],
            (unsigned long long)settings.messages, (unsigned long long)settings.message_bytes);
@@ -134,6 +133,12 @@ int floor_command(char *const *words)
         must(pthread_create(&thread, NULL, serve, &threads[i]) == 0);
     }
     (void)serve(&threads[0]);
+    return 1;
+}
+
+static int cannot_listen(const char *address, const char *port)
+{
+    option_complain("cannot listen on %s port %s: %s", address, port, strerror(errno));
     return 1;
 }
 
