@@ -6,6 +6,7 @@ Ringpost's programs in its memory. It is slow, and its times are worth something
 other; but it keeps the same bytes for a session as any other machine with this kernel.
 """
 import json
+import math
 import os
 import re
 import stat
@@ -23,11 +24,12 @@ MACHINE_BYTES, SESSION_BYTES = 1 << 30, 16 << 10  # what it needs by itself, and
 SLOWEST_RATE = 300  # logins a second
 PATIENCE_S = 300
 SAY_EACH_S = 20
+SETTLE_S, POLL_S = 5, 10  # for each second that a measurement takes elsewhere
 POINT = re.compile(r"^POINT (\d+) (\d+) (\d+) (\d+) (\d+)\r?$", re.MULTILINE)
 THERE = re.compile(r"^THERE (\d+) (\d+)\r?$", re.MULTILINE)
 POLL = re.compile(r"^POLL (\{.*\})\r?$", re.MULTILINE)
 
-# The first process of the machine. @counts@, @most@: numbers of sessions. A point says: sessions; memory of the server and
+# The first process of the machine. @counts@, @most@: numbers of sessions; @settle@, @poll@: seconds and milliseconds. A point says: sessions; memory of the server and
 # what the kernel keeps (slabs), in KB, before they came and while they are there.
 INIT = r"""#!/bin/sh
 export PATH=/bin
@@ -65,21 +67,23 @@ for count in @counts@; do
     taskset 2 ringbench run pop3://127.0.0.1:1110 --users "held%d:1-$count" --password pass --mix hold --connections $count \
         --sources 127.1.0.1-127.1.0.200 --time 24h --timeout 1h --threads 1 --quiet >held 2>&1 &
     held=$!
+    looked=0
     while [ $(sockets) -lt $((2 * count)) ]; do
         alive
-        echo THERE $(($(sockets) / 2)) $count
-        sleep 10
+        [ $((looked % 10)) -gt 0 ] || echo THERE $(($(sockets) / 2)) $count
+        looked=$((looked + 1))
+        sleep 1
     done
-    sleep 5
+    sleep @settle@
     echo POINT $count $before $(server_kb) $(kernel_kb)
     echo POLL $(taskset 2 ringbench run pop3://127.0.0.1:1110 --users active%d:1-100 --password pass --mix poll --rate 20 \
-        --connections 50 --time 10s --threads 1 --quiet --json -)
+        --connections 50 --time @poll@ms --threads 1 --quiet --json -)
     alive
     kill -9 $held $server
     wait
     while [ $(sockets) -gt 50 ]; do
         echo THERE $(($(sockets) / 2)) 0
-        sleep 5
+        sleep 1
     done
 done
 poweroff -f
@@ -95,7 +99,7 @@ def connections(place, load, seconds, counts=COUNTS):
         raise BenchError("the emulator has to be installed by root")
     cage = Cage("machine", place.folder, PACKAGES)
     try:
-        said = boot(cage, place.path("machine.cpio"), counts)
+        said = boot(cage, place.path("machine.cpio"), counts, seconds)
     finally:
         cage.end()
     points, polls = POINT.findall(said), [json.loads(text)["runs"][0] for text in POLL.findall(said)]
@@ -117,9 +121,13 @@ def connections(place, load, seconds, counts=COUNTS):
                      "xs": list(counts), "series": {"server": memory, "kernel": kernel}, "y_from_0": True}}
 
 
-def boot(cage, archive, counts):
+def boot(cage, archive, counts, seconds):
     """Runs the machine until it turns itself off; what it wrote to its console."""
-    write_archive(archive, cage, INIT.replace("@counts@", " ".join(map(str, counts))).replace("@most@", str(max(counts))))
+    init = INIT
+    for name, value in (("counts", " ".join(map(str, counts))), ("most", max(counts)), ("settle", math.ceil(SETTLE_S * seconds)),
+                        ("poll", round(POLL_S * seconds * 1000))):
+        init = init.replace(f"@{name}@", str(value))
+    write_archive(archive, cage, init)
     images = [name for name in os.listdir(cage.seen("boot")) if re.match(r"vmlinuz-.*cloud", name)]
     words = cage.words("qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", f"{machine_bytes(max(counts)) >> 20}M",
                        "-kernel", f"/boot/{max(images)}", "-initrd", archive, "-append", "console=ttyS0 quiet panic=-1", "-display", "none",

@@ -250,7 +250,7 @@ class Machine(unittest.TestCase):
         folder = tempfile.TemporaryDirectory(prefix="ringpost-bench-")
         self.addCleanup(folder.cleanup)
         place = bench_servers.Place(folder.name, sorted(os.sched_getaffinity(0)))
-        growth = bench_machine.connections(place, None, 1, (20, 300))
+        growth = bench_machine.connections(place, None, 0.2, (20, 300))
         self.assertEqual([row[0] for row in growth["rows"]], ["20", "300"])
         for _, server_mb, _, kernel_kb, p50, p99 in growth["rows"]:
             self.assertGreater(server_mb, 1)

@@ -403,7 +403,7 @@ class Floor(RingbenchTest):
         self.assertIn("Address already in use", self.ringbench("floor", port, status=1))
 
     def test_slow_is_as_slow_as_was_said(self):
-        port = self.start_floor("--messages", 1, "--message-bytes", "2M")
+        port = self.start_floor("--messages", 1, "--message-bytes", "400k")
         for rate, least, most in (("200k", 0, 0.25e6), ("8M", 1e6, 9e6)):
             _, run = self.measure(f"pop3://127.0.0.1:{port}", "--mix", "retr", "--commands", 1000, "--connections", 1, "--slow", 100,
                                   "--read-rate", rate, "--time", "1s")
