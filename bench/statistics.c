@@ -27,10 +27,6 @@ struct difference statistics_compare(const double *a, uint32_t count_a, const do
     }
     result.low = difference - margin;
     result.high = difference + margin;
-    double base = result.mean_a != 0 ? fabs(result.mean_a) : 1;
-    result.share = difference / base;
-    result.share_low = result.low / base;
-    result.share_high = result.high / base;
     return result;
 }
 

@@ -11,8 +11,6 @@ struct difference {
     double mean_a, mean_b;
     double low, high; /* 95 % interval of mean_b - mean_a; both are that where there is no interval
                        */
-    double share;     /* (mean_b - mean_a) / mean_a, and its interval */
-    double share_low, share_high;
     int has_interval; /* two measurements each, or more */
 };
 
