@@ -20,9 +20,9 @@ class FuseDisk:
     """A folder on a disk of its own, which is read at so many bytes a second. `store` is for what is to be slow."""
 
     def __init__(self, folder, bytes_a_second, cpu):
-        self.base, self.cpu, self.ends = os.path.join(folder, "slow-disk"), cpu, []
-        back, through, self.store = (os.path.join(self.base, name) for name in ("back", "through", "store"))
-        for path in (self.base, back, through, self.store):
+        self.ends, base = [], os.path.join(folder, "slow-disk")
+        back, through, self.store = (os.path.join(base, name) for name in ("back", "through", "store"))
+        for path in (base, back, through, self.store):
             os.mkdir(path)
         with open(os.path.join(back, FILE_ON_LOOP), "wb") as image:
             image.truncate(IMAGE_BYTES)

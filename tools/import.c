@@ -263,11 +263,11 @@ static enum choice make_uidl(struct import *import, const struct import_label *l
  * one of them now, and the message that we have under it may be the one that is gone. */
 static bool keep_shared(struct import *import, const struct import_label *label)
 {
+    if (!import->order->removes_gone)
+        return true;
     const struct span key = key_of(import, label);
     char uidl[UIDL_MADE_BYTES];
-    for (uint32_t round = 0;
-         import->order->removes_gone && made_state(import, key, round, uidl) == KNOWN_EARLIER;
-         round++) {
+    for (uint32_t round = 0; made_state(import, key, round, uidl) == KNOWN_EARLIER; round++) {
         if (!known_set(&import->known, (struct span){uidl, sizeof uidl}, KNOWN_SHARED))
             return false;
     }
