@@ -6,17 +6,14 @@
  */
 #include "tools/remote.h"
 
-#include "proto/dot.h"
 #include "tools/remote_login.h"
+#include "tools/remote_talk.h"
 
-#include <errno.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define CONNECT_S 30L
-#define SILENCE_S 120
 
 /* An answer to LIST or UIDL: ten million messages. */
 #define LISTING_BYTES_MAX (1024u * 1024 * 1024)
@@ -32,11 +29,6 @@ static enum remote_result connect_to(struct remote *remote);
 static enum remote_result read_list(struct remote *remote);
 static enum remote_result read_uidls(struct remote *remote);
 static enum remote_result see_why_no_uidls(struct remote *remote);
-static enum remote_result say(struct remote *remote, const char *command);
-static enum remote_result read_body(struct remote *remote, const struct remote_sink *sink,
-                                    uint64_t octets_max, uint64_t *out_octets);
-static enum remote_result explain(struct remote *remote, CURLcode code);
-static enum remote_result fail(struct remote *remote, const char *what, const char *advice);
 static bool next_line(struct span *text, uint64_t *out_number, struct span *out_rest);
 
 static void take_listing(void *owner, struct span bytes)
@@ -102,13 +94,13 @@ enum remote_result remote_retrieve(struct remote *remote, const struct remote_me
 {
     char command[32];
     snprintf(command, sizeof command, "RETR %u\r\n", message->number);
-    enum remote_result result = say(remote, command);
+    enum remote_result result = remote_say(remote, command);
     /* What LIST says may be wrong by all line ends, and a message below our limit comes anyway. */
     const uint64_t told = message->octets < UINT32_MAX ? message->octets : UINT32_MAX;
     const uint64_t octets_max = 2 * told + remote->run->config.message_bytes_max;
     uint64_t received = 0;
     if (result == REMOTE_DONE)
-        result = read_body(remote, sink, octets_max, &received);
+        result = remote_read_body(remote, sink, octets_max, &received);
     /* A dot that is all there is, and was not doubled, looks like the end. The real end follows,
      * and costs the connection when the next command is said. */
     if (result == REMOTE_DONE && received == 0 && message->octets > 0 && message->octets <= 3)
@@ -185,7 +177,7 @@ static enum remote_result connect_to(struct remote *remote)
     set(easy, CURLOPT_ERRORBUFFER, remote->curl_error);
     set(easy, CURLOPT_NOSIGNAL, 1L);
     set(easy, CURLOPT_CONNECTTIMEOUT, CONNECT_S);
-    set(easy, CURLOPT_SERVER_RESPONSE_TIMEOUT, (long)SILENCE_S);
+    set(easy, CURLOPT_SERVER_RESPONSE_TIMEOUT, (long)REMOTE_SILENCE_S);
     set(easy, CURLOPT_NOPROGRESS, 0L);
     set(easy, CURLOPT_XFERINFOFUNCTION, check_interrupt);
     set(easy, CURLOPT_XFERINFODATA, remote);
@@ -202,9 +194,9 @@ static enum remote_result connect_to(struct remote *remote)
     }
     remote->begin = remote->end = 0;
     remote->curl_error[0] = '\0';
-    const enum remote_result result = explain(remote, remote->curl.easy_perform(easy));
+    const enum remote_result result = remote_explain(remote, remote->curl.easy_perform(easy));
     return result == REMOTE_REFUSED || result == REMOTE_LOST
-               ? fail(remote, "does not let us in", "is it a POP3 server, and not busy?")
+               ? remote_fail(remote, "does not let us in", "is it a POP3 server, and not busy?")
                : result;
 }
 
@@ -215,8 +207,9 @@ static enum remote_result read_listing(struct remote *remote, const char *comman
     const struct remote_sink sink = {.owner = out_listing, .take = take_listing};
     uint64_t octets = 0;
     *out_listing = (struct listing){.bytes = NULL};
-    const enum remote_result result = say(remote, command);
-    return result == REMOTE_DONE ? read_body(remote, &sink, LISTING_BYTES_MAX, &octets) : result;
+    const enum remote_result result = remote_say(remote, command);
+    return result == REMOTE_DONE ? remote_read_body(remote, &sink, LISTING_BYTES_MAX, &octets)
+                                 : result;
 }
 
 static enum remote_result read_list(struct remote *remote)
@@ -224,7 +217,8 @@ static enum remote_result read_list(struct remote *remote)
     struct listing listing;
     enum remote_result result = read_listing(remote, "LIST\r\n", &listing);
     if (result == REMOTE_REFUSED || result == REMOTE_LOST || listing.failed)
-        result = fail(remote, "does not list the maildrop", "is it a POP3 server, and not busy?");
+        result =
+            remote_fail(remote, "does not list the maildrop", "is it a POP3 server, and not busy?");
     struct span text = {listing.bytes, listing.used}, rest;
     uint64_t number = 0, last = 0, octets = 0;
     size_t room = 0;
@@ -232,7 +226,7 @@ static enum remote_result read_list(struct remote *remote)
         room += listing.bytes[i] == '\n';
     remote->messages = calloc(room + 1, sizeof remote->messages[0]);
     if (result == REMOTE_DONE && remote->messages == NULL)
-        result = fail(remote, "has too many messages", "there is no memory for their list");
+        result = remote_fail(remote, "has too many messages", "there is no memory for their list");
     while (result == REMOTE_DONE && next_line(&text, &number, &rest)) {
         if (number <= last || number > UINT32_MAX || !span_number(span_take_word(&rest), &octets)) {
             snprintf(remote->error, sizeof remote->error,
@@ -261,7 +255,7 @@ static enum remote_result read_uidls(struct remote *remote)
     remote->uidl_text = listing.bytes;
     remote->has_uidls = result == REMOTE_DONE;
     if (listing.failed)
-        return fail(remote, "has too many messages", "there is no memory for their UIDLs");
+        return remote_fail(remote, "has too many messages", "there is no memory for their UIDLs");
     if (result == REMOTE_LOST)
         return REMOTE_FAILED;
     if (result == REMOTE_REFUSED)
@@ -272,7 +266,7 @@ static enum remote_result read_uidls(struct remote *remote)
             remote->messages[at++].uidl = rest;
     }
     if (result == REMOTE_DONE && (!fits || at < remote->count))
-        result = fail(remote, "names other messages in UIDL than in LIST", "do it again");
+        result = remote_fail(remote, "names other messages in UIDL than in LIST", "do it again");
     return result;
 }
 
@@ -288,8 +282,8 @@ static enum remote_result see_why_no_uidls(struct remote *remote)
         has_them = has_them || span_equal_ignoring_case(line, SPAN_LITERAL("UIDL\r"));
     free(listing.bytes);
     if (has_them)
-        return fail(remote, "refuses UIDL, which it has",
-                    "do it again when the old server is well");
+        return remote_fail(remote, "refuses UIDL, which it has",
+                           "do it again when the old server is well");
     return result == REMOTE_REFUSED ? REMOTE_DONE : result == REMOTE_LOST ? REMOTE_FAILED : result;
 }
 
@@ -311,166 +305,4 @@ static bool next_line(struct span *text, uint64_t *out_number, struct span *out_
         out_rest->length--;
     }
     return true;
-}
-
-/* Waits until the socket is ready, or the person wants an end. */
-static enum remote_result wait_for(struct remote *remote, short events)
-{
-    curl_socket_t socket = CURL_SOCKET_BAD;
-    remote->curl.easy_getinfo(remote->easy, CURLINFO_ACTIVESOCKET, &socket);
-    struct pollfd wait[] = {{.fd = socket, .events = events},
-                            {.fd = remote->run->signals, .events = POLLIN}};
-    const int ready = poll(wait, 2, SILENCE_S * 1000);
-    if (ready > 0)
-        return wait[1].revents != 0 ? REMOTE_INTERRUPTED : REMOTE_DONE;
-    if (ready < 0 && errno == EINTR)
-        return REMOTE_DONE;
-    remote->curl_error[0] = '\0';
-    return fail(remote, "is silent", "try again, or look what the old server does");
-}
-
-/* More bytes into the buffer, which has room. */
-static enum remote_result receive(struct remote *remote)
-{
-    if (remote->begin == remote->end)
-        remote->begin = remote->end = 0;
-    for (;;) {
-        size_t got = 0;
-        const CURLcode code = remote->curl.easy_recv(remote->easy, remote->buffer + remote->end,
-                                                     sizeof remote->buffer - remote->end, &got);
-        if (code == CURLE_OK && got > 0) {
-            remote->end += got;
-            return REMOTE_DONE;
-        }
-        if (code != CURLE_AGAIN)
-            return explain(remote, code == CURLE_OK ? CURLE_GOT_NOTHING : code);
-        const enum remote_result result = wait_for(remote, POLLIN);
-        if (result != REMOTE_DONE)
-            return result;
-    }
-}
-
-/* What we hear is no answer to what we have said: nothing can be trusted any more. */
-static enum remote_result no_pop3(struct remote *remote)
-{
-    remote->curl_error[0] = '\0';
-    fail(remote, "answers what is no POP3", "try again");
-    return REMOTE_LOST;
-}
-
-/* Says a command, and reads the first line of the answer. */
-static enum remote_result say(struct remote *remote, const char *command)
-{
-    const size_t length = strlen(command);
-    /* What is here before we have asked would be taken for the answer. */
-    if (remote->begin != remote->end)
-        return no_pop3(remote);
-    for (size_t sent = 0; sent < length;) {
-        size_t more = 0;
-        const CURLcode code =
-            remote->curl.easy_send(remote->easy, command + sent, length - sent, &more);
-        enum remote_result result =
-            code == CURLE_AGAIN ? wait_for(remote, POLLOUT) : explain(remote, code);
-        if (result != REMOTE_DONE)
-            return result;
-        sent += more;
-    }
-    const char *end;
-    while (remote->begin == remote->end || (end = memchr(remote->buffer + remote->begin, '\n',
-                                                         remote->end - remote->begin)) == NULL) {
-        const bool is_full = remote->end == sizeof remote->buffer;
-        const enum remote_result result = is_full ? no_pop3(remote) : receive(remote);
-        if (result != REMOTE_DONE)
-            return result;
-    }
-    const char *line = remote->buffer + remote->begin;
-    remote->begin = (size_t)(end + 1 - remote->buffer);
-    if (end - line >= 3 && memcmp(line, "+OK", 3) == 0)
-        return REMOTE_DONE;
-    if (end - line >= 4 && memcmp(line, "-ERR", 4) == 0)
-        return REMOTE_REFUSED;
-    return no_pop3(remote);
-}
-
-/* The rest of an answer of several lines; REMOTE_REFUSED where it is longer than anything that we
- * would take, for it may have no end. Some servers do not double a dot that begins a message:
- * it is one where no dot and no line end follow. */
-static enum remote_result read_body(struct remote *remote, const struct remote_sink *sink,
-                                    uint64_t octets_max, uint64_t *out_octets)
-{
-    struct dot_decoder decoder;
-    char plain[REMOTE_BUFFER_BYTES + 1];
-    bool at_begin = true;
-    *out_octets = 0;
-    dot_decoder_init(&decoder, DOT_TO_CRLF);
-    while (!dot_decoder_ended(&decoder)) {
-        if (remote->end - remote->begin < (at_begin ? 2 : 1)) {
-            const enum remote_result result = receive(remote);
-            if (result != REMOTE_DONE)
-                return result;
-            continue;
-        }
-        struct span input = {remote->buffer + remote->begin, remote->end - remote->begin};
-        if (at_begin && *input.bytes == '.' && input.bytes[1] != '.' && input.bytes[1] != '\r')
-            sink->take(sink->owner, (struct span){".", 1});
-        at_begin = false;
-        const size_t count = dot_decode(&decoder, &input, plain, sizeof plain);
-        remote->begin = remote->end - input.length;
-        *out_octets += count;
-        if (*out_octets > octets_max)
-            return REMOTE_REFUSED;
-        if (count > 0)
-            sink->take(sink->owner, (struct span){plain, count});
-    }
-    return REMOTE_DONE;
-}
-
-static enum remote_result fail(struct remote *remote, const char *what, const char *advice)
-{
-    snprintf(remote->error, sizeof remote->error, "%.300s %s%s%.300s%s: %s", remote->url, what,
-             remote->curl_error[0] != '\0' ? " (" : "", remote->curl_error,
-             remote->curl_error[0] != '\0' ? ")" : "", advice);
-    return REMOTE_FAILED;
-}
-
-/* libcurl has more words; these are what a POP3 server, or the way to it, causes. */
-static const struct {
-    CURLcode code;
-    const char *what, *advice;
-} failures[] = {
-    {CURLE_COULDNT_RESOLVE_HOST, "cannot be found", "is the name right?"},
-    {CURLE_COULDNT_CONNECT, "cannot be reached", "does the server run, and is the port right?"},
-    {CURLE_OPERATION_TIMEDOUT, "is silent", "try again, or look what the old server does"},
-    {CURLE_USE_SSL_FAILED, "offers no STLS",
-     "use pop3s://, or --plaintext where nobody can listen"},
-    {CURLE_PEER_FAILED_VERIFICATION, "shows a certificate that is not trusted",
-     "give its issuer by --cacert FILE, or --insecure to take any"},
-    {CURLE_SSL_CACERT_BADFILE, "was not asked", "the file of --cacert cannot be read"},
-    {CURLE_SSL_CONNECT_ERROR, "speaks no TLS that we know", "is that the port of POP3S?"},
-};
-
-static enum remote_result explain(struct remote *remote, CURLcode code)
-{
-    if (code == CURLE_OK)
-        return REMOTE_DONE;
-    if (code == CURLE_ABORTED_BY_CALLBACK)
-        return REMOTE_INTERRUPTED;
-    if (code == CURLE_WEIRD_SERVER_REPLY)
-        return REMOTE_REFUSED;
-    if (code == CURLE_LOGIN_DENIED) {
-        snprintf(remote->error, sizeof remote->error,
-                 "%.300s refuses the login of %.300s: see that name and password are right",
-                 remote->url, remote->login);
-        return REMOTE_FAILED;
-    }
-    for (size_t i = 0; i < sizeof failures / sizeof failures[0]; i++) {
-        if (failures[i].code == code)
-            return fail(remote, failures[i].what, failures[i].advice);
-    }
-    if (code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR || code == CURLE_GOT_NOTHING ||
-        code == CURLE_PARTIAL_FILE) {
-        fail(remote, "has ended the connection", "try again");
-        return REMOTE_LOST;
-    }
-    return fail(remote, "failed", remote->curl.easy_strerror(code));
 }
