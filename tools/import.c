@@ -169,7 +169,12 @@ static void commit_if_full(struct import *import)
 
 static void commit(struct import *import)
 {
-    enum mail_result result = delivery_commit(&import->delivery);
+    enum mail_result result = import_memory_intend(&import->memory);
+    if (result != MAIL_DONE) {
+        import->result = result;
+        return;
+    }
+    result = delivery_commit(&import->delivery);
     if (result == MAIL_DONE) {
         import->counts.messages += import->batch_count;
         import->counts.bytes += import->batch_bytes;
