@@ -32,8 +32,9 @@ static enum mail_result native_commit(struct mailbox *mailbox, const struct disk
 static void native_close(struct mailbox *mailbox, struct disk *disk);
 static enum mail_result message_find(struct native *native, const struct disk_access *access,
                                      uint32_t number, struct native_place *out_place);
-static bool place_of(const char *bytes, uint32_t ordinal, struct native_place *out_place);
-static void fact_of(const char *bytes, uint32_t ordinal, struct mail_fact *out_fact);
+static void keep_place(struct native *native, uint32_t number, const struct record *record);
+static void fact_of(const char *bytes, uint32_t ordinal, const struct record *record,
+                    struct mail_fact *out_fact);
 static bool is_delivery(const char *bytes, uint32_t ordinal, struct record *out_record);
 
 const struct mailbox_driver mailbox_native = {
@@ -95,8 +96,13 @@ static enum mail_result native_facts(struct mailbox *mailbox, const struct disk_
         struct record record;
         if (wanted == 1 && !is_delivery(access->scratch, ordinal, &record))
             return MAIL_PERMANENT;
-        for (uint32_t i = 0; i < run; i++)
-            fact_of(access->scratch + (size_t)i * RECORD_BYTES, ordinal + i, &out_facts[done + i]);
+        for (uint32_t i = 0; i < run; i++) {
+            const char *bytes = access->scratch + (size_t)i * RECORD_BYTES;
+            const bool is_good = is_delivery(bytes, ordinal + i, &record);
+            fact_of(bytes, ordinal + i, is_good ? &record : NULL, &out_facts[done + i]);
+            if (run - i <= NATIVE_PLACES)
+                keep_place(native, first + done + i, is_good ? &record : NULL);
+        }
         done += run;
     }
     *out_count = done;
@@ -178,12 +184,13 @@ static enum mail_result message_find(struct native *native, const struct disk_ac
             result = native_records_read(access, native->index, ordinal, run);
         if (result != MAIL_DONE)
             return result;
-        native->place_number = number;
         native->place_count = 0;
-        while (native->place_count < run &&
-               place_of(access->scratch + (size_t)native->place_count * RECORD_BYTES,
-                        ordinal + native->place_count, &native->places[native->place_count]))
-            native->place_count++;
+        struct record record;
+        for (uint32_t i = 0; i < run && native->place_count == i; i++) {
+            const char *bytes = access->scratch + (size_t)i * RECORD_BYTES;
+            keep_place(native, number + i,
+                       is_delivery(bytes, ordinal + i, &record) ? &record : NULL);
+        }
         index = 0;
     }
     if (index >= native->place_count)
@@ -192,13 +199,20 @@ static enum mail_result message_find(struct native *native, const struct disk_ac
     return MAIL_DONE;
 }
 
-static bool place_of(const char *bytes, uint32_t ordinal, struct native_place *out_place)
+/* Behind those that are kept, where it follows them; else instead of them. Nothing is kept of a
+ * record that is damaged, or NULL. */
+static void keep_place(struct native *native, uint32_t number, const struct record *record)
 {
-    struct record record;
-    if (!is_delivery(bytes, ordinal, &record))
-        return false;
-    *out_place = native_wire_place(&record);
-    return native_wire_lengths_fit(out_place);
+    if (number != native->place_number + native->place_count ||
+        native->place_count == NATIVE_PLACES) {
+        native->place_number = number;
+        native->place_count = 0;
+    }
+    if (record == NULL)
+        return;
+    const struct native_place place = native_wire_place(record);
+    if (native_wire_lengths_fit(&place))
+        native->places[native->place_count++] = place;
 }
 
 static bool is_delivery(const char *bytes, uint32_t ordinal, struct record *out_record)
@@ -210,13 +224,13 @@ static bool is_delivery(const char *bytes, uint32_t ordinal, struct record *out_
 /* A message whose record is damaged keeps its place in a listing, so that the others can be had.
  * Its UIDL is none that a delivery makes: it tells no client that it knows this message, and cannot
  * come to mean another one, since it holds the checksum of the damaged bytes. */
-static void fact_of(const char *bytes, uint32_t ordinal, struct mail_fact *out_fact)
+static void fact_of(const char *bytes, uint32_t ordinal, const struct record *record,
+                    struct mail_fact *out_fact)
 {
-    struct record record;
-    if (is_delivery(bytes, ordinal, &record)) {
-        out_fact->octets = record.octets;
-        out_fact->uidl_length = record.uidl.length;
-        memcpy(out_fact->uidl, record.uidl.bytes, record.uidl.length);
+    if (record != NULL) {
+        out_fact->octets = record->octets;
+        out_fact->uidl_length = record->uidl.length;
+        memcpy(out_fact->uidl, record->uidl.bytes, record->uidl.length);
         return;
     }
     static const char digits[] = "0123456789abcdef";

@@ -27,8 +27,9 @@ struct native_run {
     uint32_t count;
 };
 
-/* Messages whose places in the wire file are read together: sessions fetch them in order. */
-#define NATIVE_PLACES 8
+/* Messages whose places in the wire file are read together, for sessions fetch them in order; or
+ * kept of a listing's end, where the new mail is. 24 bytes of each session for one. */
+#define NATIVE_PLACES 16
 
 /* What sending a message needs of its record. */
 struct native_place {
