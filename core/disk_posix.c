@@ -8,6 +8,7 @@
 #include "core/disk_posix.h"
 
 #include "core/check_cache.h"
+#include "core/residency.h"
 #include "proto/must.h"
 
 #include <errno.h>
@@ -17,16 +18,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
-#define ARRIVING_BYTES (32 * 1024)
-#define FOLDER_MODE    0700
-#define FILE_MODE      0600
+#define FOLDER_MODE 0700
+#define FILE_MODE   0600
 
 /* The locked bytes lie where no file has data. Old and new programs meet at them during a restart:
  * the two numbers are for ever. */
@@ -35,10 +34,6 @@
 
 /* Longest path of a folder that a name is split from; a maildrop's folder has less than 300. */
 #define PARENT_BYTES 1024
-
-/* cachestat(2), kernel 6.5, has this number on every processor that has io_uring and that we know;
- * the C libraries of today have no names for it. */
-#define CACHESTAT_CALL 451
 
 /* A change that follows another within a tick of the kernel's clock may leave the file's time as it
  * was, but not one that comes later; ticks are 10 ms at most. */
@@ -49,6 +44,7 @@ struct disk {
     struct check_cache *checks;  /* or NULL */
     atomic_uint temporary_count; /* names tried by disk_posix_open_removed */
     bool puts_off_syncs;
+    struct residency residency;
 };
 
 static int open_beneath(const struct disk *disk, const char *path, int flags, uint64_t resolve);
@@ -154,7 +150,6 @@ int64_t disk_size(struct disk *disk, int file)
 int64_t disk_read(struct disk *disk, int file, void *buffer, size_t bytes, uint64_t offset,
                   enum disk_patience patience)
 {
-    (void)disk;
     int flags = patience == DISK_NOW ? RWF_NOWAIT : 0;
     size_t done = 0;
     while (done < bytes) {
@@ -167,7 +162,10 @@ int64_t disk_read(struct disk *disk, int file, void *buffer, size_t bytes, uint6
                     */
         else if (errno == EOPNOTSUPP && patience == DISK_NOW)
             return -EAGAIN;
-        else if (errno != EINTR)
+        else if (errno == EAGAIN) {
+            residency_miss(&disk->residency);
+            return -EAGAIN;
+        } else if (errno != EINTR)
             return -errno;
     }
     return (int64_t)done;
@@ -361,6 +359,7 @@ struct disk *disk_posix_open(const char *root)
     struct disk *disk = calloc(1, sizeof *disk);
     if (disk == NULL)
         return NULL;
+    residency_miss(&disk->residency); /* nobody knows what was read just now */
     disk->root = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (disk->root < 0) {
         free(disk);
@@ -385,68 +384,6 @@ void disk_posix_close(struct disk **disk)
     check_cache_free(&(*disk)->checks);
     free(*disk);
     *disk = NULL;
-}
-
-/* What cachestat(2) takes and gives, by the kernel's layout. */
-struct cache_range {
-    uint64_t offset;
-    uint64_t bytes;
-};
-struct cache_pages {
-    uint64_t cached, dirty, in_writeback, evicted, recently_evicted;
-};
-
-static bool has_arrived(int file, uint64_t offset, uint64_t bytes);
-
-/* Whether the kernel answered; then `out_resident` is its answer. */
-static bool cachestat_says(int file, uint64_t offset, uint64_t bytes, bool *out_resident)
-{
-    static atomic_bool is_missing; /* asked of the kernel once for the whole process */
-    if (atomic_load_explicit(&is_missing, memory_order_relaxed))
-        return false;
-    struct cache_range range = {offset, bytes};
-    struct cache_pages pages = {0};
-    if (syscall(CACHESTAT_CALL, file, &range, &pages, 0) < 0) {
-        if (errno == ENOSYS)
-            atomic_store_explicit(&is_missing, true, memory_order_relaxed);
-        return false;
-    }
-    uint64_t page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
-    uint64_t wanted = (offset + bytes - 1) / page_bytes - offset / page_bytes + 1;
-    *out_resident = pages.cached >= wanted && has_arrived(file, offset, bytes);
-    return true;
-}
-
-/* cachestat counts pages that are still on their way from the device, too, and who sends one waits
- * for it. They travel in larger pieces than this, so a byte of each tells. Where the file system
- * knows no RWF_NOWAIT, cachestat is believed. */
-static bool has_arrived(int file, uint64_t offset, uint64_t bytes)
-{
-    for (uint64_t end = ARRIVING_BYTES;; end += ARRIVING_BYTES) {
-        char byte;
-        const struct iovec place = {&byte, 1};
-        const uint64_t last = (end < bytes ? end : bytes) - 1;
-        if (preadv2(file, &place, 1, (off_t)(offset + last), RWF_NOWAIT) < 0 && errno == EAGAIN)
-            return false;
-        if (end >= bytes)
-            return true;
-    }
-}
-
-void disk_posix_settle(int file, uint64_t offset, uint64_t bytes)
-{
-    const int nobody = open("/dev/null", O_WRONLY | O_CLOEXEC);
-    off_t at = (off_t)offset;
-    while (nobody >= 0 && bytes > 0) {
-        const ssize_t sent = sendfile(nobody, file, &at, bytes);
-        if (sent < 0 && errno == EINTR)
-            continue;
-        if (sent <= 0)
-            break; /* whoever sends meets the same, and says so */
-        bytes -= (uint64_t)sent;
-    }
-    if (nobody >= 0)
-        close(nobody);
 }
 
 int disk_state(struct disk *disk, int file, uint64_t *out_state)
@@ -479,9 +416,8 @@ bool disk_was_checked(struct disk *disk, uint64_t fingerprint)
 
 bool disk_is_resident(struct disk *disk, int file, uint64_t offset, uint64_t bytes)
 {
-    (void)disk;
     bool is_resident;
-    return cachestat_says(file, offset, bytes, &is_resident) && is_resident;
+    return residency_find(&disk->residency, file, offset, bytes, &is_resident) && is_resident;
 }
 
 void disk_set_checked(struct disk *disk, uint64_t fingerprint)
@@ -503,17 +439,18 @@ static uint64_t steady_s(void)
     return (uint64_t)now.tv_sec;
 }
 
-bool disk_posix_is_resident(int file, uint64_t offset, uint64_t bytes, char *scratch)
+bool disk_posix_is_resident(struct disk *disk, int file, uint64_t offset, uint64_t bytes,
+                            char *scratch)
 {
     must(bytes <= UINT64_MAX - offset);
     if (bytes == 0)
         return true;
     bool resident;
-    if (cachestat_says(file, offset, bytes, &resident))
+    if (residency_find(&disk->residency, file, offset, bytes, &resident))
         return resident;
     while (bytes > 0) {
         size_t part = bytes < DISK_SCRATCH_BYTES ? (size_t)bytes : DISK_SCRATCH_BYTES;
-        if (disk_read(NULL, file, scratch, part, offset, DISK_NOW) != (int64_t)part)
+        if (disk_read(disk, file, scratch, part, offset, DISK_NOW) != (int64_t)part)
             return false;
         offset += part;
         bytes -= part;

@@ -33,12 +33,9 @@ int disk_posix_open_removed(struct disk *disk);
 /* For disk_folder.c: a handle of a file or folder that only says what it is, or -errno. */
 int disk_posix_find(const struct disk *disk, const char *path, enum disk_patience patience);
 
-/* Whether `bytes` from `offset` on can be sent without waiting for a device: cachestat(2) (kernel
- * 6.5) and a byte here and there, else a read with RWF_NOWAIT into `scratch`. */
-bool disk_posix_is_resident(int file, uint64_t offset, uint64_t bytes, char *scratch);
-
-/* Waits until sendfile(2) will not have to: a read is content with the part of a folio that has
- * come, sendfile wants all of it. So the bytes are sent to nobody. For threads that may wait. */
-void disk_posix_settle(int file, uint64_t offset, uint64_t bytes);
+/* Whether `bytes` from `offset` on can be sent without waiting for a device: core/residency.h, else
+ * a read with RWF_NOWAIT into `scratch`. */
+bool disk_posix_is_resident(struct disk *disk, int file, uint64_t offset, uint64_t bytes,
+                            char *scratch);
 
 #endif

@@ -1,9 +1,9 @@
 /* pop3_request: finds the answers to what a session asks. */
 #include "core/pop3_request.h"
 
-#include "core/disk_posix.h"
 #include "core/maildir_place.h"
 #include "core/pop3_log.h"
+#include "core/residency.h"
 #include "core/tls_stream.h"
 #include "proto/must.h"
 
@@ -242,7 +242,7 @@ static void run_populate(struct job *job, const struct worker_lent *lent)
             break; /* the sender meets the same end and says so */
         at += (uint64_t)got;
     }
-    disk_posix_settle(task->populate.file, task->populate.offset, task->populate.bytes);
+    residency_settle(task->populate.file, task->populate.offset, task->populate.bytes);
     task->has_waited = waits_of_thread() != waits;
 }
 

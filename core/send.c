@@ -285,8 +285,8 @@ static enum send_result send_range(struct send_stream *stream, const struct plan
     bool is_fresh = stream->populated || is_known;
     bool is_believed = is_warm(stream, range->file, (uint64_t)offset, window, now_ms);
     if (!is_fresh && !is_believed &&
-        (stream->is_careful ||
-         !disk_posix_is_resident(range->file, (uint64_t)offset, window, access->scratch))) {
+        (stream->is_careful || !disk_posix_is_resident(access->disk, range->file, (uint64_t)offset,
+                                                       window, access->scratch))) {
         stream->is_careful = true;
         stream->cold =
             (struct mail_range){.file = range->file, .offset = (uint64_t)offset, .bytes = window};

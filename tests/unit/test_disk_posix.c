@@ -1,5 +1,6 @@
 /* test_disk_posix: the storage's port on a real file system: patience, locks, holes, no escapes. */
 #include "core/disk_posix.h"
+#include "core/residency.h"
 
 #include <criterion/criterion.h>
 #include <dirent.h>
@@ -179,20 +180,20 @@ Test(disk_posix, residency)
     void *pages = mmap(NULL, BYTES, PROT_READ, MAP_SHARED, file, 0);
     cr_assert_neq(pages, MAP_FAILED);
     static char scratch[DISK_SCRATCH_BYTES];
-    cr_expect(disk_posix_is_resident(file, 0, 0, scratch));
-    cr_expect(disk_posix_is_resident(file, 0, BYTES, scratch), "it has just been written");
-    cr_expect(disk_posix_is_resident(file, 4095, 2, scratch));
+    cr_expect(disk_posix_is_resident(disk, file, 0, 0, scratch));
+    cr_expect(disk_posix_is_resident(disk, file, 0, BYTES, scratch), "it has just been written");
+    cr_expect(disk_posix_is_resident(disk, file, 4095, 2, scratch));
     cr_assert_eq(posix_fadvise(file, BYTES / 2, 0, POSIX_FADV_DONTNEED), 0);
     static const size_t ranges[][2] = {
         {0, BYTES}, {0, BYTES / 2}, {1, BYTES / 2 - 1}, {BYTES / 2, 1}, {BYTES - 1, 1}, {4095, 2},
     };
     for (size_t i = 0; i < sizeof ranges / sizeof ranges[0]; i++)
-        cr_expect_eq(disk_posix_is_resident(file, ranges[i][0], ranges[i][1], scratch),
+        cr_expect_eq(disk_posix_is_resident(disk, file, ranges[i][0], ranges[i][1], scratch),
                      is_in_memory(pages, ranges[i][0], ranges[i][1]), "%zu", i);
-    disk_posix_settle(file, 0, BYTES);
-    cr_expect(disk_posix_is_resident(file, 0, BYTES, scratch));
+    residency_settle(file, 0, BYTES);
+    cr_expect(disk_posix_is_resident(disk, file, 0, BYTES, scratch));
     cr_expect(is_in_memory(pages, 0, BYTES));
-    disk_posix_settle(file, BYTES - 1, 100); /* to the end, and no further */
+    residency_settle(file, BYTES - 1, 100); /* to the end, and no further */
     munmap(pages, BYTES);
     disk_close(disk, file);
 }
@@ -357,7 +358,7 @@ Test(disk_posix, what_is_in_memory_is_told)
     cr_expect_not(disk_is_resident(disk, file, 0, 8193 + 4096), "not all of it is in the file");
     cr_assert_eq(disk_sync(disk, file), 0);
     if (posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED) == 0 &&
-        !disk_posix_is_resident(file, 0, 8192, NULL))
+        !disk_posix_is_resident(disk, file, 0, 8192, NULL))
         cr_expect_not(disk_is_resident(disk, file, 0, 8192));
     disk_close(disk, file);
 }
