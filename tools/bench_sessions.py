@@ -6,6 +6,7 @@ one shard and on two.
 import os
 import resource
 import signal
+import statistics
 import time
 
 from bench_flame import Recording, futex_calls
@@ -13,14 +14,14 @@ from bench_scenarios import Contestant
 from bench_servers import BenchError
 
 HELD = (1000, 2000, 5000, 9000, 20000, 50000)
-SLOW = (0, 100, 1000, 6000, 10000)
+SLOW, SLOW_ROUNDS = (0, 100, 1000, 6000, 10000), 3
 SLOW_MESSAGE = "50k"  # loopback takes a whole message into its buffers, and these have a limit in all
 SLOW_RATE = "1k"
 FILES_A_SESSION, FILES_A_READER = 2, 3  # the socket, the index, and who reads messages has their file
 SOURCE_PORTS = 20000  # sessions that come from one address
 ACTIVE, QUICK = "active%d:1-200", "quick%d:1-200"  # who polls beside the held, and beside the slow
 ACTIVE_RATE = ("--rate", "500", "--connections", "100", "--mix", "poll")
-SHARDS = (1, 2)
+SHARDS, SHARDS_ROUNDS = (1, 2), 5
 SHARDS_RATE = ("--rate", "4000", "--connections", "500", "--mix", "poll")
 
 
@@ -57,29 +58,16 @@ def slow_readers(place, load, seconds, counts=SLOW):
     counts = allowed(counts, FILES_A_READER)
     place.fill("native", f"slow%d:1-{max(counts)}", 1, SLOW_MESSAGE)
     place.fill("native", QUICK, 1, "1k")
-    rows, costs = [], []
-    for count in counts:
-        server = place.ringpost("ringpost-slow")
-        try:
-            before = server.meter.memory_bytes()
-            readers = begin_slow(load, server, count)
-            try:
-                memory = server.meter.memory_bytes()
-                spent_s = server.meter.cpu_s()
-                time.sleep(seconds)
-                alone = (server.meter.cpu_s() - spent_s) / seconds
-                active = poll(load, server, QUICK, 3 * seconds)
-            finally:
-                if readers:
-                    readers.send_signal(signal.SIGKILL)
-                    readers.communicate()
-        finally:
-            server.stop()
-        costs.append(active["cpu"])
-        rows.append([f"{count:,}", active["cpu"], active["p50"], active["p99"], active["p999"], alone * 100,
-                     (memory - before) / 1024 / count if count else ""])
+    rounds = {count: [] for count in counts}
+    for _ in range(SLOW_ROUNDS):
+        for count, measured in rounds.items():
+            measured.append(beside_slow(place, load, seconds, count))
+    medians = {count: {key: statistics.median(one[key] for one in measured) for key in measured[0]} for count, measured in rounds.items()}
+    costs = [figures["cpu"] for figures in medians.values()]
+    rows = [[f"{count:,}", figures["cpu"], figures["p50"], figures["p99"], figures["p999"], figures["alone"] * 100,
+             figures["bytes"] / 1024 / count if count else ""] for count, figures in medians.items()]
     return {"title": "Slow readers",
-            "sentence": "Each takes a message at 1 KB a second, while others poll 500 times a second. Over loopback a message of 50 KB "
+            "sentence": f"Each takes a message at 1 KB a second, while others poll 500 times a second; medians of {SLOW_ROUNDS} rounds. Over loopback a message of 50 KB "
                         "lies in the kernel's buffers meanwhile; a session that waits for its client is not looked at, and needs no memory of the "
                         "server's but its own. The highest percentiles hold what the readers' own generator takes of the "
                         "core that measures.",
@@ -88,24 +76,50 @@ def slow_readers(place, load, seconds, counts=SLOW):
                      "series": {"beside them": costs[1:], "without": costs[:1] * len(counts[1:])}, "y_from_0": True}}
 
 
+def beside_slow(place, load, seconds, count):
+    """A new server: polls beside so many slow readers, and what these alone cost of its time (a share) and of its memory."""
+    server = place.ringpost("ringpost-slow")
+    readers = None
+    try:
+        before = server.meter.memory_bytes()
+        readers = begin_slow(load, server, count)
+        memory, spent_s = server.meter.memory_bytes() - before, server.meter.cpu_s()
+        time.sleep(seconds)
+        alone = (server.meter.cpu_s() - spent_s) / seconds
+        active = poll(load, server, QUICK, 3 * seconds)
+        return {**{key: active[key] for key in ("cpu", "p50", "p99", "p999")}, "alone": alone, "bytes": memory}
+    finally:
+        if readers:
+            readers.send_signal(signal.SIGKILL)
+            readers.communicate()
+        server.stop()
+
+
 def shards(place, load, seconds):
     """With two cores the load has to share one of them: CPU at the same rate is what can be compared."""
     rows, costs, own_costs = [], [], []
-    for count in SHARDS:
-        server = place.ringpost("ringpost-shards", shards=count, cpus={place.server_cpu, place.load_cpu})
-        try:
-            contestant = Contestant("ringpost", "ringpost")
-            load.warm_up(server, contestant, SHARDS_RATE, seconds, "session", "grow-shards")
-            measured = load.measure(server, contestant, SHARDS_RATE, 3 * seconds, "session", "grow-shards")
-            own, futexes = looked_at(place, load, server, contestant, seconds)
-        finally:
+    contestant = Contestant("ringpost", "ringpost")
+    rounds, servers = {count: [] for count in SHARDS}, {}
+    try:
+        for count in SHARDS:
+            servers[count] = place.ringpost(f"ringpost-shards-{count}", shards=count, cpus={place.server_cpu, place.load_cpu})
+            load.warm_up(servers[count], contestant, SHARDS_RATE, seconds, "session", "grow-shards")
+        for _ in range(SHARDS_ROUNDS):
+            for count, server in servers.items():
+                rounds[count].append(load.measure(server, contestant, SHARDS_RATE, seconds, "session", "grow-shards"))
+        looks = {count: looked_at(place, load, server, contestant, seconds) for count, server in servers.items()}
+    finally:
+        for server in servers.values():
             server.stop()
+    for count in SHARDS:
+        measured = {key: statistics.median(one[key] for one in rounds[count]) for key in ("cpu", "rate", "p50", "p99")}
+        own, futexes = looks[count]
         costs.append(measured["cpu"])
         own_costs.append(own and own * measured["cpu"])
         rows.append([str(count), measured["cpu"], own_costs[-1] or "", futexes, measured["rate"], measured["p50"], measured["p99"]])
     series = {"poll": costs, "outside the kernel": own_costs} if all(own_costs) else {"poll": costs}
     return {"title": "Shards",
-            "sentence": "Polls at the same rate on one shard and on two, CPU of the whole server. Shards share the table of users, which is only read, "
+            "sentence": f"Polls at the same rate on one shard and on two, in turn, CPU of the whole server; medians of {SHARDS_ROUNDS} rounds. Shards share the table of users, which is only read, "
                         "a table of what was checked lately, and the number of connections, which a session changes twice. If they fought "
                         "for memory, what the server spends outside the kernel would grow; if they waited for each other, they would call "
                         "futex. The load runs on one of the two cores as well, so this is the most that a second shard adds.",

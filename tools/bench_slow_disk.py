@@ -22,7 +22,9 @@ COLD_MESSAGES, COLD_BYTES = 3, "300k"
 COLD_CONNECTIONS = (10, 50, 200)
 WARM = "warm%d:1-1000"  # so many that sessions are there for whoever is due while the server stands still
 WARM_RATE = ("--rate", "500", "--connections", "1000", "--mix", "poll")
-ROUNDS = 3
+ROUNDS = 5
+KEYS = ("p50", "p99", "p999", "reads")
+RATIOS = len(KEYS)
 LIBC = ctypes.CDLL(None, use_errno=True)
 
 
@@ -42,16 +44,17 @@ def slow_disk(place, load, seconds, connections=COLD_CONNECTIONS):
             disk.end()
     if not measured:
         raise BenchError("".join(missing).strip())
-    rows = [[f"{count:,}"] + [figure for figures in measured.values() for figure in figures[count]] for count in (0, *connections)]
-    worst = {way: max(figures[count][1] for count in connections) / figures[0][1] for way, figures in measured.items()}
+    rows = [[f"{count:,}"] + [figure for figures in measured.values() for figure in figures[count][:RATIOS]] for count in (0, *connections)]
+    worst = {way: max((figures[count][RATIOS] for count in connections), key=statistics.median) for way, figures in measured.items()}
     series = {way: [figures[count][1] for count in connections] for way, figures in measured.items()}
     series.update({f"without ({way})": [figures[0][1]] * len(connections) for way, figures in measured.items()})
     return {"title": "A slow disk",
             "sentence": f"The server's disk gives {READS_A_SECOND} reads a second: one after the other (evenly), or ten at once each tenth of a second (in "
                         "bursts). So many sessions fetch mail that is not in memory, while others poll 500 times a second what is. What would wait "
                         "runs on a thread of the pool, and no turn of the loop waits; what is left is the core's work for those that the disk lets go on. "
-                        "The p99 of the polls is at most " + ", ".join(f"{ratio:.2f} times ({way})" for way, ratio in worst.items()) +
-                        " that without them." + "".join(missing),
+                        "Beside so many sessions as disturb most, the p99 of the polls is " +
+                        ", ".join(f"{statistics.median(ratios):.2f} times ({way}; {min(ratios):.2f} to {max(ratios):.2f})" for way, ratios in worst.items()) +
+                        f" that without them in the same of {ROUNDS} rounds." + "".join(missing),
             "columns": ["sessions that wait"] + [f"{name} ({way})" for way in measured for name in ("p50 of a poll, ms", "p99, ms", "p99.9, ms", "reads a second")],
             "rows": rows,
             "plot": {"title": "p99 of polls while others wait for the disk", "x": "sessions that wait for the disk", "y": "p99 of a poll, ms",
@@ -59,7 +62,8 @@ def slow_disk(place, load, seconds, connections=COLD_CONNECTIONS):
 
 
 def on_disk(place, load, seconds, connections, disk):
-    """In turn, three times each: nobody waits, and then so many sessions do. The medians, by that number."""
+    """In turn, ROUNDS times each: nobody waits, and then so many sessions do. The medians by that number, and behind
+    them how many times the p99 without them theirs was in each round."""
     store = os.path.relpath(disk.store, place.folder)
     if not os.listdir(disk.store):
         place.create_store(store)
@@ -79,7 +83,8 @@ def on_disk(place, load, seconds, connections, disk):
             server.stop()
     finally:
         held.clear()
-    return {count: [statistics.median(one[key] for one in measured) for key in ("p50", "p99", "p999", "reads")] for count, measured in figures.items()}
+    ratios = {count: [one["p99"] / alone["p99"] for one, alone in zip(measured, figures[0])] for count, measured in figures.items()}
+    return {count: [statistics.median(one[key] for one in measured) for key in KEYS] + [ratios[count]] for count, measured in figures.items()}
 
 
 def beside(load, server, disk, count, seconds):

@@ -177,7 +177,9 @@ class Growths(unittest.TestCase):
             bench_disk.Throttle(self.place.path("store"), bench_slow_disk.READS_A_SECOND).end()
         except bench_servers.BenchError as error:
             raise unittest.SkipTest(f"cannot: {error}") from None
-        self.check(bench_slow_disk.slow_disk(self.place, self.load, 0.2, (5,)), 2)
+        with unittest.mock.patch.object(bench_slow_disk, "ROUNDS", 1):
+            growth = bench_slow_disk.slow_disk(self.place, self.load, 0.2, (5,))
+        self.check(growth, 2)
 
     def test_sizes(self):
         self.place.write_users(bench_growth.user_names())
@@ -191,8 +193,10 @@ class Growths(unittest.TestCase):
     def test_sessions(self):
         self.place.fill("native", "user%d:1-500", 1, "1k")
         self.check(bench_sessions.held(self.place, self.load, 0.5, (20, 100)), 2)
-        self.check(bench_sessions.slow_readers(self.place, self.load, 0.5, (0, 50)), 2)
-        self.check(bench_sessions.shards(self.place, self.load, 0.2), 2)
+        with unittest.mock.patch.multiple(bench_sessions, SLOW_ROUNDS=1, SHARDS_ROUNDS=1):
+            slow, shards = bench_sessions.slow_readers(self.place, self.load, 0.5, (0, 50)), bench_sessions.shards(self.place, self.load, 0.2)
+        self.check(slow, 2)
+        self.check(shards, 2)
 
 
 class Peers(unittest.TestCase):
