@@ -15,14 +15,14 @@
 
 #define SETTLED SPAN_LITERAL("\t\n")
 
-static enum mail_result read_maildrop(const struct disk_access *access, const char *path,
-                                      struct known *known);
 /* The line before the one that is read, whose state the next line may change. */
 struct previous {
     size_t length;
     char bytes[IMPORT_MEMORY_LINE_MAX];
 };
 
+static enum mail_result read_maildrop(const struct disk_access *access, const char *path,
+                                      struct known *known);
 static enum mail_result read_file(struct import_memory *memory, struct known *known);
 static bool read_lines(struct import_memory *memory, struct span *text, struct known *known,
                        struct previous *previous);
