@@ -136,17 +136,23 @@ bool user_range_parse(const char *text, struct user_range *out_range, char *out_
 {
     *out_range = (struct user_range){.pattern = text, .pattern_bytes = strlen(text), .count = 1};
     const char *place = strstr(text, "%d");
-    if (place == NULL) {
+    uint64_t last = 0;
+    const char *colon = strrchr(text, ':');
+    const char *at = colon != NULL ? colon + 1 : text;
+    const bool has_numbers = colon != NULL && digits(&at, &out_range->first) && *at++ == '-' &&
+                             digits(&at, &last) && *at == '\0';
+    if (place == NULL && !has_numbers) {
         if (text[0] != '\0' && out_range->pattern_bytes <= USER_NAME_MAX)
             return true;
         snprintf(out_error, error_bytes, "--users: a name has 1 to %d octets", USER_NAME_MAX);
         return false;
     }
-    uint64_t last = 0;
-    const char *colon = strrchr(text, ':');
-    const char *at = colon != NULL ? colon + 1 : text;
-    if (colon == NULL || colon < place || !digits(&at, &out_range->first) || *at++ != '-' ||
-        !digits(&at, &last) || *at != '\0') {
+    if (place == NULL) {
+        snprintf(out_error, error_bytes,
+                 "--users: \"%s\" has no %%d where its numbers go; write 'user%%d:1-1000'", text);
+        return false;
+    }
+    if (!has_numbers || colon < place) {
         snprintf(out_error, error_bytes,
                  "--users: \"%s\" lacks its numbers; write 'user%%d@example.org:1-1000'", text);
         return false;

@@ -193,6 +193,10 @@ Test(bench_words, users)
                                       "u%d:5-4", "u%d%d:1-2", "u%d:1-x", "u%d:0-9999999999"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
         cr_assert_not(user_range_parse(bad[i], &range, error, sizeof error), "%s", bad[i]);
+    cr_assert_not(user_range_parse("u:1-5", &range, error, sizeof error));
+    cr_assert_str_eq(error, "--users: \"u:1-5\" has no %d where its numbers go; write "
+                            "'user%d:1-1000'");
+    cr_assert(user_range_parse("u:1-", &range, error, sizeof error), "some have such a name");
 }
 
 Test(bench_words, a_mix_is_drawn_by_its_shares)
