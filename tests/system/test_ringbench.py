@@ -720,7 +720,7 @@ class Results(RingbenchTest):
         with open(self.path("a.json"), encoding="ascii") as file:
             data = json.load(file)
         data["settings"]["time_s"] = 86400
-        data["runs"][0]["seconds"] = [dict(data["runs"][0]["seconds"][0], heat=[[row, 3] for row in range(20, 60)])] * 86400
+        data["runs"][0]["seconds"] = [dict(data["runs"][0]["seconds"][0], heat=[[row, 3] for row in range(20, 30)])] * 86400
         with open(self.path("day.json"), "w", encoding="ascii") as file:
             json.dump(data, file)
         self.ringbench("report", self.path("day.json"), "--output", self.path("day.html"))

@@ -15,6 +15,8 @@ from tls_client import TlsTest
 # About the certificates of the test, not about the server.
 OF_THE_CERTIFICATE = ("cert_", "intermediate_cert_", "scanTime", "overall_grade", "grade_cap", "final_score")
 BAD = ("MEDIUM", "HIGH", "CRITICAL", "FATAL")
+# Protocols, ciphers, forward secrecy, preferences, defaults, vulnerabilities: not which browsers would connect.
+SECTIONS = ("-p", "-s", "-f", "-P", "-S", "-U")
 PROGRAM = shutil.which("testssl") or shutil.which("testssl.sh")
 
 
@@ -29,7 +31,7 @@ class Testssl(TlsTest):
             path = os.path.join(server.folder, name + ".json")
             jobs.append((name, path, subprocess.Popen(
                 [PROGRAM, "--quiet", "--color", "0", "--warnings", "off", "--ip", "127.0.0.1", "--nodns", "min",
-                 "--severity", "MEDIUM", "--jsonfile", path, *options, f"localhost:{port}"],
+                 "--severity", "MEDIUM", "--jsonfile", path, *SECTIONS, *options, f"localhost:{port}"],
                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)))
         for name, path, job in jobs:
             output = job.communicate(timeout=300 * PATIENCE)[0].decode(errors="replace")
