@@ -14,6 +14,7 @@ from bench_servers import BenchError, run
 
 IMAGE_BYTES = 1 << 30
 FILE_ON_LOOP = "image"
+UNDO_WITHIN_S = 60  # a slow disk is not let go before what was asked of it is there
 
 
 class FuseDisk:
@@ -56,7 +57,8 @@ class FuseDisk:
 
     def end(self):
         for words in reversed(self.ends):
-            for _ in range(50):
+            give_up = time.monotonic() + UNDO_WITHIN_S
+            while time.monotonic() < give_up:
                 if subprocess.run(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False).returncode == 0:
                     break
                 time.sleep(0.1)
