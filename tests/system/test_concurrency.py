@@ -12,6 +12,8 @@ from functools import partial
 from lmtp_client import Lmtp
 from ringpost_server import PATIENCE, SANITIZED, ServerTest, on_the_wire, password_of
 
+ALONE = True  # whether one is answered while others are busy
+
 ROUNDS = 10 if SANITIZED else 40
 
 

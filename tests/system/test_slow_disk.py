@@ -19,6 +19,8 @@ import bench_disk
 import bench_servers
 import bench_slow_disk
 
+ALONE = True  # others would ask the disk, too, and its answers are what is waited for
+
 MESSAGES = [b"Subject: %d\n\n" % number + b"y" * 100000 + b"\n" for number in range(20)]
 BYTES_A_SECOND = 30000  # 128 KB, which the kernel reads at once, take four seconds
 ANSWER_WITHIN_S = 3
