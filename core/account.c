@@ -7,6 +7,7 @@
  */
 #include "core/account.h"
 
+#include "core/account_line.h"
 #include "core/account_quota.h"
 #include "core/account_stranger.h"
 #include "core/large.h"
@@ -29,6 +30,8 @@
 /* Slots are a power of two, so that there are 1 1/3 to 2 2/3 of them for each user. */
 #define SLOTS_MIN 8
 
+#define NO_MEMORY "there is not enough memory for it"
+
 struct accounts {
     char *bytes;
     size_t byte_count;
@@ -41,16 +44,26 @@ struct accounts {
 
 /* A user of the file on the way into the table. */
 struct entry {
-    struct span name;
     uint64_t hash;
-    size_t line_number;
+    uint64_t offset; /* of its line */
 };
 
-/* Enough that a slot has come from memory when its turn is there. */
-#define ENTRIES_WAITING 32
+/* Users wait until there are many for the same part of the table. One by one each would touch a
+ * page of memory that nothing has touched for long, and finding that page costs more than the user.
+ */
+#define PART_SLOTS    (LARGE_PAGE_BYTES / sizeof(uint64_t))
+#define PART_ENTRIES  4096
+#define ENTRIES_AHEAD 16 /* so that a slot has come from memory when its turn is there */
+struct part {
+    uint64_t count;
+    struct entry entries[PART_ENTRIES];
+};
+
+#define NO_LINE UINT64_MAX
 struct waiting {
-    struct entry entries[ENTRIES_WAITING];
-    uint64_t begin, end;
+    struct part *parts;
+    uint64_t count;
+    uint64_t second; /* the offset of the first line whose name stands above it, too; or NO_LINE */
 };
 
 /* Where a mistake goes. */
@@ -62,12 +75,12 @@ struct report {
 
 static struct accounts *make(char *bytes, size_t count, const struct report *report);
 static bool take_lines(struct accounts *accounts, const struct report *report);
-static const char *cut_line(struct span line, struct account *out_account);
 static struct span line_at(const struct accounts *accounts, uint64_t offset);
 static struct span whole_line_at(const struct accounts *accounts, uint64_t offset);
 static struct span without_return(struct span line);
 static bool line_counts(struct span line);
-static bool complain(const struct report *report, size_t line_number, const char *fault);
+static bool complain(const struct accounts *accounts, const struct report *report, uint64_t offset,
+                     const char *fault);
 
 struct accounts *accounts_read(const char *path, char *out_error, size_t error_bytes)
 {
@@ -83,7 +96,7 @@ struct accounts *accounts_parse(const char *path, struct span text, char *out_er
     struct report report = {path, out_error, error_bytes};
     char *bytes = malloc(text.length + 1);
     if (bytes == NULL) {
-        snprintf(out_error, error_bytes, "%s: there is not enough memory for it", path);
+        snprintf(out_error, error_bytes, "%s: " NO_MEMORY, path);
         return NULL;
     }
     if (text.length > 0)
@@ -129,7 +142,7 @@ static uint64_t *find_slot(const struct accounts *accounts, struct span name, ui
             return &accounts->slots[i];
         if (((slot ^ hash) & ~SLOT_OFFSET_MASK) != 0)
             continue;
-        cut_line(line_at(accounts, (slot & SLOT_OFFSET_MASK) - 1), out_account);
+        account_line_cut(line_at(accounts, (slot & SLOT_OFFSET_MASK) - 1), out_account);
         if (span_equal(out_account->name, name))
             return &accounts->slots[i];
     }
@@ -159,7 +172,7 @@ bool accounts_next(const struct accounts *accounts, uint64_t *cursor, struct acc
         const struct span whole = whole_line_at(accounts, *cursor);
         *cursor += whole.length + 1;
         if (line_counts(without_return(whole))) {
-            cut_line(without_return(whole), out_account);
+            account_line_cut(without_return(whole), out_account);
             return true;
         }
     }
@@ -196,71 +209,12 @@ static struct span line_at(const struct accounts *accounts, uint64_t offset)
     return without_return(whole_line_at(accounts, offset));
 }
 
-bool account_name_is_valid(struct span name)
-{
-    if (name.length == 0 || name.length > USERS_NAME_MAX || name.bytes[0] == '#')
-        return false;
-    for (size_t i = 0; i < name.length; i++) {
-        unsigned char byte = (unsigned char)name.bytes[i];
-        if (byte < ' ' || byte == 0x7F || byte == ':')
-            return false;
-    }
-    return true;
-}
-
-/* As memchr; most fields of most lines are empty. */
-static const char *find_colon(struct span text)
-{
-    if (text.length == 0 || text.bytes[0] == ':')
-        return text.length == 0 ? NULL : text.bytes;
-    return memchr(text.bytes, ':', text.length);
-}
-
-/* The fields of a line that count; NULL, or what is wrong with the line. */
-static const char *cut_line(struct span line, struct account *out_account)
-{
-    const char *colon = find_colon(line);
-    if (colon == NULL)
-        return "there is no ':' behind the name; write name:{SCHEME}hash";
-    struct span name = {line.bytes, (size_t)(colon - line.bytes)};
-    struct span field = {colon + 1, line.length - name.length - 1};
-    const char *end = find_colon(field);
-    if (end != NULL)
-        field.length = (size_t)(end - field.bytes);
-    *out_account = (struct account){.name = name, .scheme = PASSWORD_CRYPT, .hash = field};
-    if (!account_name_is_valid(name))
-        return "the name must have 1 to 248 characters, and no control characters";
-    if (field.length > 0 && field.bytes[0] == '{') {
-        const char *brace = memchr(field.bytes, '}', field.length);
-        if (brace == NULL)
-            return "the name of the scheme does not end; write name:{SCHEME}hash";
-        size_t taken = (size_t)(brace + 1 - field.bytes);
-        if (!password_scheme_named((struct span){field.bytes + 1, taken - 2}, &out_account->scheme))
-            return "the scheme in the braces is not known; known are PLAIN, CRYPT, BLF-CRYPT, "
-                   "SHA256-CRYPT, SHA512-CRYPT, YESCRYPT, MD5-CRYPT, ARGON2ID and ARGON2I";
-        out_account->hash = (struct span){field.bytes + taken, field.length - taken};
-    }
-    size_t two_fields = name.length + 1 + field.length + (end != NULL);
-    struct span rest = {line.bytes + two_fields, line.length - two_fields};
-    for (int fields = 3; fields < 8 && rest.length > 0; fields++) {
-        const char *next = find_colon(rest);
-        size_t taken = next == NULL ? rest.length : (size_t)(next - rest.bytes) + 1;
-        if (fields == 6)
-            out_account->home = (struct span){rest.bytes, taken - (next != NULL)};
-        rest = (struct span){rest.bytes + taken, rest.length - taken};
-    }
-    out_account->extra = rest;
-    size_t most = out_account->scheme == PASSWORD_PLAIN ? PASSWORD_MAX : PASSWORD_HASH_BYTES - 1;
-    return out_account->hash.length > most ? "the hash is too long" : NULL;
-}
-
 /* Takes `bytes` over, also where it fails. */
 static struct accounts *make(char *bytes, size_t count, const struct report *report)
 {
     struct accounts *accounts = calloc(1, sizeof *accounts);
     if (accounts == NULL) {
-        snprintf(report->error, report->error_bytes, "%s: there is not enough memory for it",
-                 report->path);
+        snprintf(report->error, report->error_bytes, "%s: " NO_MEMORY, report->path);
         password_wipe(bytes, count);
         free(bytes);
         return NULL;
@@ -295,7 +249,7 @@ static const char *reserve(struct accounts *accounts)
     accounts->slot_mask = slots - 1;
     accounts->slots = large_alloc(slots * sizeof *accounts->slots);
     if (accounts->slots == NULL)
-        return "there is not enough memory for it";
+        return NO_MEMORY;
     memset(accounts->slots, 0, slots * sizeof *accounts->slots);
     ssize_t drawn;
     do
@@ -304,85 +258,106 @@ static const char *reserve(struct accounts *accounts)
     return drawn == sizeof accounts->seed ? NULL : "the kernel gives no random numbers";
 }
 
-/* NULL, or what is wrong with the line; else its name's slot is on its way into the cache. */
-static const char *look_at(struct accounts *accounts, struct span line, struct entry *entry)
+/* NULL, or what is wrong with the line. */
+static const char *look_at(struct accounts *accounts, struct span line, struct entry *out_entry)
 {
     struct account account;
-    const char *fault = cut_line(line, &account);
+    const char *fault = account_line_cut(line, &account);
     if (fault == NULL)
         fault = account_quota_take(account.extra, &(struct account_quota){0, 0});
     if (fault != NULL)
         return fault;
-    entry->name = account.name;
-    entry->hash = hash_name(accounts->seed, account.name);
-    __builtin_prefetch(&accounts->slots[entry->hash & accounts->slot_mask], 1);
+    out_entry->hash = hash_name(accounts->seed, account.name);
+    out_entry->offset = (uint64_t)(line.bytes - accounts->bytes);
     stranger_vote(&accounts->stranger, &account);
     return NULL;
 }
 
-/* NULL, or what is wrong with the line of the entry. */
-static const char *enter(struct accounts *accounts, const struct entry *entry)
+static void enter(struct accounts *accounts, const struct entry *entry, uint64_t *second)
 {
-    struct account other;
-    uint64_t *slot = find_slot(accounts, entry->name, entry->hash, &other);
-    if (*slot != 0)
-        return "this name stands in the file a second time; keep one of the lines";
-    const uint64_t offset = (uint64_t)(entry->name.bytes - accounts->bytes);
-    *slot = (entry->hash & ~SLOT_OFFSET_MASK) | (offset + 1);
+    struct account account, other;
+    uint64_t *slot = &accounts->slots[entry->hash & accounts->slot_mask];
+    if (*slot != 0) {
+        account_line_cut(line_at(accounts, entry->offset), &account);
+        slot = find_slot(accounts, account.name, entry->hash, &other);
+    }
+    if (*slot != 0) {
+        *second = entry->offset < *second ? entry->offset : *second;
+        return;
+    }
+    *slot = (entry->hash & ~SLOT_OFFSET_MASK) | (entry->offset + 1);
     accounts->count++;
+}
+
+static void settle(struct accounts *accounts, struct part *part, uint64_t *second)
+{
+    for (uint64_t i = 0; i < part->count; i++) {
+        if (i + ENTRIES_AHEAD < part->count)
+            __builtin_prefetch(
+                &accounts->slots[part->entries[i + ENTRIES_AHEAD].hash & accounts->slot_mask], 1);
+        enter(accounts, &part->entries[i], second);
+    }
+    part->count = 0;
+}
+
+/* Reads lines and lets their users wait, until the end or a mistake, whose line is `*out_offset`.
+ */
+static const char *read_lines(struct accounts *accounts, struct waiting *waiting,
+                              uint64_t *out_offset)
+{
+    for (uint64_t at = 0; at < accounts->byte_count;) {
+        const struct span whole = whole_line_at(accounts, at);
+        const struct span line = without_return(whole);
+        *out_offset = at;
+        at += whole.length + 1;
+        if (!line_counts(line))
+            continue;
+        struct entry entry;
+        const char *fault = look_at(accounts, line, &entry);
+        if (fault != NULL)
+            return fault;
+        struct part *part = &waiting->parts[(entry.hash & accounts->slot_mask) / PART_SLOTS];
+        part->entries[part->count++] = entry;
+        if (part->count == PART_ENTRIES)
+            settle(accounts, part, &waiting->second);
+    }
     return NULL;
 }
 
-/* Enters those that are waiting until `left` are; false at the first that cannot be. */
-static bool settle(struct accounts *accounts, struct waiting *waiting, uint64_t left,
-                   const struct report *report)
-{
-    for (; waiting->end - waiting->begin > left; waiting->begin++) {
-        const struct entry *entry = &waiting->entries[waiting->begin % ENTRIES_WAITING];
-        const char *fault = enter(accounts, entry);
-        if (fault != NULL)
-            return complain(report, entry->line_number, fault);
-    }
-    return true;
-}
-
-/* Lines are read a little ahead of what is entered, so that slots come from memory meanwhile. */
 static bool take_lines(struct accounts *accounts, const struct report *report)
 {
     const struct span text = {accounts->bytes, accounts->byte_count};
-    struct waiting waiting = {.begin = 0, .end = 0};
     if (!text_file_is_text(report->path, text, report->error, report->error_bytes))
         return false;
     const char *fault = reserve(accounts);
     if (fault != NULL)
-        return complain(report, 0, fault);
-    size_t number = 1;
-    for (uint64_t at = 0; at < text.length; number++) {
-        const struct span whole = whole_line_at(accounts, at);
-        const struct span line = without_return(whole);
-        at += whole.length + 1;
-        if (!line_counts(line))
-            continue;
-        struct entry *entry = &waiting.entries[waiting.end % ENTRIES_WAITING];
-        fault = look_at(accounts, line, entry);
-        /* A mistake that stands above this one is the one to say. */
-        if (fault != NULL)
-            return settle(accounts, &waiting, 0, report) && complain(report, number, fault);
-        entry->line_number = number;
-        waiting.end++;
-        if (!settle(accounts, &waiting, ENTRIES_WAITING - 1, report))
-            return false;
-    }
-    return settle(accounts, &waiting, 0, report);
+        return complain(accounts, report, NO_LINE, fault);
+    struct waiting waiting = {.count = accounts->slot_mask / PART_SLOTS + 1, .second = NO_LINE};
+    waiting.parts = large_alloc(waiting.count * sizeof *waiting.parts);
+    if (waiting.parts == NULL)
+        return complain(accounts, report, NO_LINE, NO_MEMORY);
+    for (uint64_t i = 0; i < waiting.count; i++)
+        waiting.parts[i].count = 0;
+    uint64_t offset = NO_LINE;
+    fault = read_lines(accounts, &waiting, &offset);
+    for (uint64_t i = 0; i < waiting.count; i++)
+        settle(accounts, &waiting.parts[i], &waiting.second);
+    free(waiting.parts);
+    /* A mistake that stands above another is the one to say. */
+    if (waiting.second != NO_LINE)
+        return complain(accounts, report, waiting.second,
+                        "this name stands in the file a second time; keep one of the lines");
+    return fault == NULL || complain(accounts, report, offset, fault);
 }
 
-/* Writes the sentence; always false. Line 0 is the file as a whole. */
-static bool complain(const struct report *report, size_t line_number, const char *fault)
+/* Writes the sentence; always false. NO_LINE is the file as a whole. */
+static bool complain(const struct accounts *accounts, const struct report *report, uint64_t offset,
+                     const char *fault)
 {
-    if (line_number == 0)
+    if (offset == NO_LINE)
         snprintf(report->error, report->error_bytes, "%s: %s", report->path, fault);
     else
-        snprintf(report->error, report->error_bytes, "%s:%zu: %s", report->path, line_number,
-                 fault);
+        snprintf(report->error, report->error_bytes, "%s:%zu: %s", report->path,
+                 text_file_line_ends((struct span){accounts->bytes, offset}) + 1, fault);
     return false;
 }

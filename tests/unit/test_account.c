@@ -230,6 +230,28 @@ Test(account, a_name_may_be_near_or_far_from_its_double)
     }
 }
 
+/* Users wait for a part of the table each; whichever part is entered first, the first line counts.
+ */
+Test(account, of_many_doubles_the_first_is_named)
+{
+    enum { USERS = 400000, DOUBLES = 20 };
+    char *text = malloc((USERS + DOUBLES) * 24 + 10), *at = text;
+    for (int i = 0; i < USERS; i++)
+        at += sprintf(at, "user%d:{PLAIN}w\n", i);
+    char *doubles = at;
+    for (int first = 0; first < DOUBLES; first++) {
+        at = doubles;
+        for (int i = 0; i < DOUBLES; i++)
+            at +=
+                sprintf(at, "%s%d:{PLAIN}w\n", i < first ? "other" : "user", i * (USERS / DOUBLES));
+        sprintf(at, "damaged");
+        char expected[60];
+        snprintf(expected, sizeof expected, "users:%d: this name", USERS + first + 1);
+        refuse(span_of(text), expected);
+    }
+    free(text);
+}
+
 /* Of more than one huge page, so is the table. */
 Test(account, reads_a_large_file)
 {
