@@ -36,8 +36,8 @@ def users(place, load, seconds, counts=USERS):
         rows.append([f"{count:,}", costs[-1], starts[-1], memory / 1e6])
     return {"title": "Growth with the users of the passwd-file",
             "sentence": "A login hashes the name, and looks at one place of a table and at one line, wherever they are in memory. The "
-                        "file is read whole before the first greeting: one pass over its bytes, with the places of names "
-                        "fetched from memory while others are read.",
+                        "file is read whole before the first greeting; its names wait until there are many for the same part of the "
+                        "table, so that a part's memory is found once for all of them.",
             "columns": ["users", "poll, us a session", "start to the first greeting, s", "memory, MB"], "rows": rows,
             "plot": {"title": "Cost of a login with the users of the passwd-file", "x": "users", "y": "us a session", "xs": list(counts),
                      "series": {"poll": costs}, "y_from_0": True}}
