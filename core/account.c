@@ -45,7 +45,7 @@ struct accounts {
 /* A user of the file on the way into the table. */
 struct entry {
     uint64_t hash;
-    uint64_t offset; /* of its line */
+    struct span name; /* in the file, where its line begins */
 };
 
 /* Users wait until there are many for the same part of the table. One by one each would touch a
@@ -268,24 +268,21 @@ static const char *look_at(struct accounts *accounts, struct span line, struct e
     if (fault != NULL)
         return fault;
     out_entry->hash = hash_name(accounts->seed, account.name);
-    out_entry->offset = (uint64_t)(line.bytes - accounts->bytes);
+    out_entry->name = account.name;
     stranger_vote(&accounts->stranger, &account);
     return NULL;
 }
 
 static void enter(struct accounts *accounts, const struct entry *entry, uint64_t *second)
 {
-    struct account account, other;
-    uint64_t *slot = &accounts->slots[entry->hash & accounts->slot_mask];
+    struct account other;
+    uint64_t *slot = find_slot(accounts, entry->name, entry->hash, &other);
+    const uint64_t offset = (uint64_t)(entry->name.bytes - accounts->bytes);
     if (*slot != 0) {
-        account_line_cut(line_at(accounts, entry->offset), &account);
-        slot = find_slot(accounts, account.name, entry->hash, &other);
-    }
-    if (*slot != 0) {
-        *second = entry->offset < *second ? entry->offset : *second;
+        *second = offset < *second ? offset : *second;
         return;
     }
-    *slot = (entry->hash & ~SLOT_OFFSET_MASK) | (entry->offset + 1);
+    *slot = (entry->hash & ~SLOT_OFFSET_MASK) | (offset + 1);
     accounts->count++;
 }
 

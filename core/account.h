@@ -34,10 +34,6 @@ struct accounts *accounts_read(const char *path, char *out_error, size_t error_b
 struct accounts *accounts_parse(const char *path, struct span text, char *out_error,
                                 size_t error_bytes);
 
-/* Whether a name can be written in a passwd-file: 1 to USERS_NAME_MAX octets, no ':' and no control
- * character, no '#' in front. */
-bool account_name_is_valid(struct span name);
-
 /* Wipes and frees. Takes time in proportion to the file, so it never runs on a shard. */
 void accounts_free(struct accounts **accounts);
 

@@ -7,6 +7,7 @@
 #include "core/account_edit.h"
 
 #include "core/account.h"
+#include "core/account_line.h"
 #include "core/password.h"
 #include "core/text_file.h"
 

@@ -12,4 +12,8 @@
  * the line does. */
 const char *account_line_cut(struct span line, struct account *out_account);
 
+/* Whether a name can be written in a passwd-file: 1 to USERS_NAME_MAX octets, no ':' and no control
+ * character, no '#' in front. */
+bool account_name_is_valid(struct span name);
+
 #endif

@@ -4,6 +4,7 @@
  * each of them, and the stranger, has a hash of a length that a check takes.
  */
 #include "core/account.h"
+#include "core/account_line.h"
 #include "proto/must.h"
 
 #include <string.h>
