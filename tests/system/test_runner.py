@@ -32,6 +32,7 @@ class Fails(unittest.TestCase):
     def test_c(self):
         pass
 """
+DIES_LAST = "import atexit, sys; atexit.register(lambda: (sys.stdout.flush(), os.kill(os.getpid(), 9)))"
 SKIPPED = HEAD + """
 class Skipped(unittest.TestCase):
     def test_a(self):
@@ -117,6 +118,17 @@ class Runner(unittest.TestCase):
         self.write("tests/system/test_gone.py", BAD.replace("raise ValueError", "os._exit(0)"))
         status, passed, failed, _ = self.run_tests("--jobs", "2")
         self.assertEqual((status, passed, failed), (1, 3, 1))
+
+    def test_a_process_that_ends_badly_has_failed_whatever_it_counted(self):
+        self.write("tests/system/test_end.py", GOOD.replace("pass", DIES_LAST, 1))
+        status, passed, failed, _ = self.run_tests("--jobs", "2", "test_end.First")
+        self.assertEqual((status, passed, failed), (1, 2, 1))
+
+    def test_words_that_are_none(self):
+        result = subprocess.run([sys.executable, os.path.join(self.tree, "tools", "run_system_tests"), "--jobs", "0"],
+                                capture_output=True, text=True, timeout=60 * PATIENCE)
+        self.assertEqual(result.returncode, 2)
+        self.assertIn("--jobs is how many", result.stderr)
 
     def test_those_that_want_to_be_alone(self):
         self.write("tests/system/test_alone.py", ALONE)
